@@ -1,0 +1,526 @@
+/**
+ * The contract between the engine and the places where jobs, runs and verdicts live.
+ *
+ * A store keeps encoded rows and never decodes them: triggers, payloads and policies are text that it hands back as it got it.
+ * Every instant is an integer of epoch milliseconds, and every verb that depends on time takes `now`, so that the same call means the
+ * same under a test clock, a live clock and a database with a clock of its own. No function crosses the contract: the engine reads
+ * what is due, decides in plain code, and commits the decision under the job's revision.
+ *
+ * **When to use**
+ *
+ * Provide one of the layers that ship with the library (`MemoryJobStore`, `SqliteJobStore`), or implement `Service` and run the
+ * conformance suite of `effect-scheduler/testing` against it.
+ *
+ * **Gotchas**
+ *
+ * A reply can be lost after the store did its work. Every verb is therefore safe to call again with the same arguments: `commit`
+ * answers `stale`, `insertJobs` answers `exists`, `enqueue` answers `duplicate`, `settle` answers `already`.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
+import type * as Stream from "effect/Stream"
+import type { StoreError } from "./SchedulerError.ts"
+
+/**
+ * What a store can do beyond the verbs.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Capabilities {
+  /** Other processes may work on the same rows: nodes keep leases, and wait with polling as a fallback. */
+  readonly shared: boolean
+  /** Signals reach other processes without polling. */
+  readonly push: boolean
+  /** Verbs join the caller's open database transaction. */
+  readonly transactions: boolean
+  /** What a confirmed write survives. */
+  readonly durability: "none" | "process" | "power"
+}
+
+/**
+ * Whether a job is planned: `paused`, `done` (its trigger has no further instant) and `quarantined` jobs have no `nextDue`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type JobState = "active" | "paused" | "done" | "quarantined"
+
+/**
+ * A job as stored. `id` is unique in its store; `incarnation` is new whenever the id is added again after a removal; `revision` grows by
+ * one with every change and is what `commit` compares.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface JobRow {
+  readonly id: string
+  readonly incarnation: string
+  readonly revision: number
+  readonly task: string
+  /** `executor/task`: which nodes can run it. */
+  readonly lane: string
+  /** JSON of the trigger's specification. */
+  readonly trigger: string
+  /** JSON of the encoded payload. */
+  readonly payload: string
+  /** JSON of the job's policy. */
+  readonly policy: string
+  /** JSON array of strings. */
+  readonly tags: string
+  /** JSON object. */
+  readonly metadata: string
+  /** The instant from which the trigger counts. */
+  readonly anchor: number
+  /** Everything up to here is decided; `null`: nothing is. */
+  readonly cursor: number | null
+  readonly nextNominal: number | null
+  /** When the planner must look at the job; `null` unless the job is active and has a next instant. */
+  readonly nextDue: number | null
+  readonly state: JobState
+  /** JSON of why and by whom the job was paused or quarantined. */
+  readonly pause: string | null
+  /** JSON of one-time exceptions, such as an occurrence to skip. */
+  readonly overrides: string | null
+  /** Version of the time-zone database that `nextNominal` was computed with. */
+  readonly tz: string
+  readonly created: number
+  readonly updated: number
+}
+
+/**
+ * Where a run stands.
+ *
+ * - `ready`: claimable, in the order of `orderAt`
+ * - `waiting`: becomes ready at `readyAt` (a retry, a delayed start)
+ * - `blocked`: becomes ready when another run of its job ends
+ * - `running`: claimed by `node` under `fence`
+ * - `done`: ended with `outcome`
+ *
+ * A run is *going* in all states but `done`, and *admitted* in all but `done` and `blocked`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type RunState = "ready" | "waiting" | "blocked" | "running" | "done"
+
+/**
+ * A run as the engine hands it to the store: the store adds its state, its place in the queue and its fence.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface NewRun {
+  /** For a fired occurrence `job:incarnation:nominal`, which makes a second run of it impossible. */
+  readonly id: string
+  readonly job: string | null
+  readonly incarnation: string | null
+  /** The occurrence; `null` for an ad-hoc run. */
+  readonly nominal: number | null
+  /** The nominal instant with jitter. */
+  readonly planned: number
+  readonly origin: "trigger" | "adhoc" | "manual" | "backfill"
+  readonly task: string
+  readonly taskVersion: number
+  readonly lane: string
+  readonly payload: string
+  readonly policy: string
+  /** Do not start before this instant; `null`: at once. */
+  readonly readyAt: number | null
+  /** Milliseconds by which the run is moved ahead in the queue: `orderAt = readyAt - boost`. */
+  readonly boost: number
+  /** How many runs of the job may be admitted at once, this one included; `null`: no bound. A run above it starts out `blocked`. */
+  readonly serial: number | null
+  /** Never run a second time: if the node that claimed it is lost, the run ends as `abandoned`. */
+  readonly atMostOnce: boolean
+  /** At most one *going* run has a given key. */
+  readonly uniqueKey: string | null
+  /** Trace and span id of what created the run. */
+  readonly trace: string | null
+  readonly created: number
+}
+
+/**
+ * A run as stored.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface RunRow extends NewRun {
+  readonly state: RunState
+  /** Place in the queue: set exactly while the run is `ready`. */
+  readonly orderAt: number | null
+  /** Grows by one with every claim. */
+  readonly fence: number
+  /** Attempts that have ended and count. */
+  readonly attempt: number
+  /** JSON array of the attempts that ended: instant and encoded error. */
+  readonly attempts: string
+  /** The node that holds the run: set exactly while it is `running`. */
+  readonly node: string | null
+  /** JSON of why and by whom cancellation was asked for. */
+  readonly cancel: string | null
+  readonly claimed: number | null
+  readonly started: number | null
+  readonly finished: number | null
+  readonly outcome: string | null
+  /** JSON of the encoded success, error or defect. */
+  readonly result: string | null
+  readonly progress: string | null
+  /** When the row may be forgotten; `null`: not while it is going. */
+  readonly expiresAt: number | null
+}
+
+/**
+ * What was decided about a stretch `(from, to]` of a job's time line in which nothing was fired. Fired occurrences are runs.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface VerdictRow {
+  readonly job: string
+  readonly incarnation: string
+  /** Exclusive; `null`: from the beginning. */
+  readonly from: number | null
+  /** Inclusive. */
+  readonly to: number
+  readonly kind: "coalesced" | "skipped" | "missed"
+  readonly reason: string
+  /** The run into which the stretch was coalesced, or which stood in its way. */
+  readonly ref: string | null
+  /** How many occurrences the stretch holds, where that is known. */
+  readonly count: number | null
+  readonly decided: number
+  readonly node: string
+}
+
+/**
+ * Why and by whom a cancellation was asked for.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface CancelRequest {
+  readonly reason: string
+  readonly by: string
+}
+
+/**
+ * A decision about one job. It is carried out wholly, or not at all when the job's incarnation or revision is no longer the expected one.
+ *
+ * **Details**
+ *
+ * The order inside a change: the job row, then `cancel`, then `runs`, then `verdicts`. So the new runs of a `cancelRunning` decision
+ * are not cancelled themselves.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Change {
+  readonly job: string
+  readonly incarnation: string
+  /** The revision on which the decision was made. */
+  readonly revision: number
+  readonly update:
+    /** What planning changes. */
+    | {
+      readonly _tag: "Advance"
+      readonly cursor: number | null
+      readonly nextNominal: number | null
+      readonly nextDue: number | null
+      readonly state: JobState
+      readonly updated: number
+    }
+    /** Any other change: the whole row; its `id`, `incarnation`, `revision` and `created` are not written. */
+    | { readonly _tag: "Replace"; readonly row: JobRow }
+    | { readonly _tag: "Delete" }
+  readonly verdicts: ReadonlyArray<VerdictRow>
+  readonly runs: ReadonlyArray<NewRun>
+  /** Cancels every run of this incarnation that was going before the change, as the verb `cancel` would. */
+  readonly cancel: CancelRequest | null
+}
+
+/**
+ * Selects jobs, in ascending order of id.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface JobQuery {
+  readonly ids?: ReadonlyArray<string>
+  readonly task?: string
+  readonly state?: JobState
+  /** Only ids that begin with this text. */
+  readonly prefix?: string
+  /** Keyset: only ids greater than this one (in code-unit order). */
+  readonly after?: string
+  readonly limit: number
+}
+
+/**
+ * Selects runs: those that are going first, then the others with the last finished first; ties by descending id.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface RunQuery {
+  readonly ids?: ReadonlyArray<string>
+  readonly job?: string
+  readonly incarnation?: string
+  readonly task?: string
+  /** `true`: only runs that are going; `false`: only those that are done. */
+  readonly going?: boolean
+  /** Keyset: the last row of the page before. */
+  readonly after?: { readonly finished: number | null; readonly id: string }
+  readonly limit: number
+}
+
+/**
+ * Selects verdicts of a job, the newest stretch first.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface VerdictQuery {
+  readonly job: string
+  readonly incarnation?: string
+  /** Only the stretch that holds this instant. */
+  readonly at?: number
+  /** Keyset: only stretches that end before this instant. */
+  readonly before?: number
+  readonly limit: number
+}
+
+/**
+ * A due job, with what its overlap policy must know.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface DueJob {
+  readonly job: JobRow
+  /** How many runs of this incarnation are going. */
+  readonly going: number
+  /** The newest of them (the greatest `planned`, then id), for the record of what stood in the way. */
+  readonly latest: string | null
+}
+
+/**
+ * How an attempt ended, as far as the store is concerned. The store compares `fence`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Settlement {
+  readonly run: string
+  readonly fence: number
+  readonly next:
+    /** The run is over. */
+    | {
+      readonly _tag: "Done"
+      readonly outcome: string
+      readonly result: string | null
+      readonly started: number | null
+      readonly finished: number
+      readonly attempt: number
+      readonly attempts: string
+      readonly expiresAt: number | null
+    }
+    /** Another attempt at `readyAt`. */
+    | {
+      readonly _tag: "Retry"
+      readonly readyAt: number
+      readonly started: number | null
+      readonly attempt: number
+      readonly attempts: string
+    }
+    /** The claim is handed back as if it had not been made (shutdown, no handler): ready again at once. */
+    | { readonly _tag: "Release" }
+  /** Runs that follow from this one, enqueued in the same transaction. */
+  readonly follow: ReadonlyArray<NewRun>
+}
+
+/**
+ * A process that works on the store. `id` is unique per start.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface NodeRow {
+  readonly id: string
+  readonly host: string
+  readonly pid: number
+  /** After this instant the node's claims may be taken over. */
+  readonly expiresAt: number
+}
+
+/**
+ * A claim that a node holds as far as the store knows.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Held {
+  readonly run: string
+  readonly fence: number
+  /** JSON of the cancellation that was asked for. */
+  readonly cancel: string | null
+}
+
+/**
+ * A hint that something happened; hints may be lost or repeated.
+ *
+ * - `jobs`: a job was added or changed; plan again
+ * - `ready`: a run became claimable, or will at an instant that was not known before
+ * - `cancel`: the running runs named were flagged for cancellation
+ * - `settled`: the runs named are done
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Signal =
+  | { readonly _tag: "jobs" }
+  | { readonly _tag: "ready" }
+  | { readonly _tag: "cancel"; readonly runs: ReadonlyArray<string> }
+  | { readonly _tag: "settled"; readonly runs: ReadonlyArray<string> }
+
+/**
+ * The verbs of a store.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Service {
+  readonly capabilities: Capabilities
+
+  /** Adds the jobs whose ids are free. One transaction. Signals `jobs`. */
+  readonly insertJobs: (
+    rows: ReadonlyArray<JobRow>
+  ) => Effect.Effect<ReadonlyArray<"inserted" | "exists">, StoreError>
+
+  readonly jobs: (query: JobQuery) => Effect.Effect<ReadonlyArray<JobRow>, StoreError>
+
+  /**
+   * The jobs with `nextDue <= now`, the longest due first, at most `limit`; and the smallest `nextDue` beyond `now`, or `null`.
+   * Reads only.
+   */
+  readonly due: (request: { readonly now: number; readonly limit: number }) => Effect.Effect<{
+    readonly jobs: ReadonlyArray<DueJob>
+    readonly next: number | null
+  }, StoreError>
+
+  /**
+   * Carries out decisions, each wholly or not at all. `ok` adds one to the job's revision.
+   *
+   * - A new run whose id exists is left as it is: an occurrence is never decided twice.
+   * - A new run is `blocked` when as many runs of its job's incarnation as its `serial` allows are admitted; else `waiting` when its
+   *   `readyAt` is beyond `now`; else `ready` with `orderAt = (readyAt ?? planned) - boost`.
+   * - A verdict that continues the job's last one (its `from` is that one's `to`, and kind, reason and ref are equal) extends it:
+   *   `to` moves, counts add up (an unknown count makes the sum unknown).
+   *
+   * Signals `jobs`, `ready` when a run was added, `cancel` and `settled` as `cancel` does.
+   */
+  readonly commit: (request: {
+    readonly changes: ReadonlyArray<Change>
+    readonly now: number
+  }) => Effect.Effect<ReadonlyArray<"ok" | "stale">, StoreError>
+
+  /** Adds runs. `duplicate`: the id, or a going run with the same unique key, exists. Signals `ready`. */
+  readonly enqueue: (request: {
+    readonly runs: ReadonlyArray<NewRun>
+    readonly now: number
+  }) => Effect.Effect<ReadonlyArray<"added" | "duplicate">, StoreError>
+
+  /**
+   * Claims up to `limit` ready runs of the lanes, by `orderAt`, then id: state `running`, `fence + 1`, `node`, `claimed = now`.
+   * Waiting runs whose `readyAt` has come are made ready first (`orderAt = readyAt - boost`). `next` is the smallest `readyAt` that is
+   * still in the future, or `null`.
+   */
+  readonly claim: (request: {
+    readonly node: string
+    readonly lanes: ReadonlyArray<string>
+    readonly limit: number
+    readonly now: number
+  }) => Effect.Effect<{ readonly runs: ReadonlyArray<RunRow>; readonly next: number | null }, StoreError>
+
+  /**
+   * Records how attempts ended. Whenever a run ends, by whatever verb, the blocked runs of its job's incarnation (by `planned`, then
+   * id) become ready (`orderAt = planned - boost`) while their `serial` allows it.
+   *
+   * - `ok`: recorded
+   * - `already`: this very settlement was recorded before (same fence, and the run is done, waiting, ready or blocked since)
+   * - `stale`: somebody else claimed the run since, or it is gone; nothing was changed
+   *
+   * A `Release` or `Retry` of a run that is flagged for cancellation ends it as `cancelled` instead. Signals `settled`, `ready`.
+   */
+  readonly settle: (request: {
+    readonly settlements: ReadonlyArray<Settlement>
+    readonly now: number
+  }) => Effect.Effect<ReadonlyArray<"ok" | "already" | "stale">, StoreError>
+
+  /** Keeps what a handler reports while it runs; ignored unless `fence` is the current claim. */
+  readonly note: (request: {
+    readonly run: string
+    readonly fence: number
+    readonly progress: string
+  }) => Effect.Effect<void, StoreError>
+
+  /**
+   * Asks for the end of runs: those that are not running end at once as `cancelled`, running ones are flagged (the first request is
+   * kept). Selects by ids, or all that are going of a job's incarnation. Signals `cancel`, `settled`, `ready`.
+   */
+  readonly cancel: (request: {
+    readonly runs?: ReadonlyArray<string>
+    readonly job?: string
+    readonly incarnation?: string
+    readonly request: CancelRequest
+    readonly now: number
+    /** `expiresAt` of the runs that end at once. */
+    readonly expiresAt: number | null
+  }) => Effect.Effect<{
+    readonly settled: ReadonlyArray<string>
+    readonly flagged: ReadonlyArray<string>
+  }, StoreError>
+
+  readonly runs: (query: RunQuery) => Effect.Effect<ReadonlyArray<RunRow>, StoreError>
+  readonly verdicts: (query: VerdictQuery) => Effect.Effect<ReadonlyArray<VerdictRow>, StoreError>
+
+  /** Renews the node's lease, and answers with what the store thinks it holds. */
+  readonly beat: (node: NodeRow) => Effect.Effect<ReadonlyArray<Held>, StoreError>
+
+  /** The node is gone in order: its lease ends, and what it still holds is handed back as by `reap`. */
+  readonly leave: (request: { readonly node: string; readonly now: number }) => Effect.Effect<void, StoreError>
+
+  /**
+   * Takes the claims of nodes whose lease has ended, or which the store knows to be gone: at most `limit` runs become ready again, those
+   * that must not run twice end as `abandoned`, those flagged for cancellation too. Nodes without claims are forgotten.
+   * Answers with the ids. Signals `ready`, `settled`.
+   */
+  readonly reap: (request: { readonly now: number; readonly limit: number }) => Effect.Effect<{
+    readonly released: ReadonlyArray<string>
+    readonly abandoned: ReadonlyArray<string>
+  }, StoreError>
+
+  /**
+   * Forgets, at most `limit` of each: done runs with `expiresAt <= now`; verdicts that end before `before`; jobs that are `done`, were
+   * last changed before `before` and have no run left. Answers with how many rows went.
+   */
+  readonly sweep: (request: {
+    readonly now: number
+    readonly before: number
+    readonly limit: number
+  }) => Effect.Effect<number, StoreError>
+
+  /** Hints for idle nodes. A subscriber gets those published after it began to pull. */
+  readonly signals: Stream.Stream<Signal>
+}
+
+/**
+ * Where jobs, runs and verdicts live.
+ *
+ * @category services
+ * @since 0.1.0
+ */
+export class JobStore extends Context.Service<JobStore, Service>()("effect-scheduler/JobStore") {}
