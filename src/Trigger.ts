@@ -1,0 +1,566 @@
+/**
+ * When a job fires.
+ *
+ * A Trigger **is** a `Schedule` whose output is the planned instant, so that `Effect.schedule(effect, trigger)` and every
+ * `Schedule` combinator work with it. And it is **data**: `trigger.spec` is JSON, two triggers with the same
+ * specification are equal, and a trigger can be stored, compared, shown and asked for its past and future instants.
+ *
+ * The time zone is UTC unless told otherwise, and never the machine's.
+ *
+ * @since 0.1.0
+ */
+import * as Cause from "effect/Cause"
+import * as DateTime from "effect/DateTime"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Equal from "effect/Equal"
+import { dual } from "effect/Function"
+import * as Hash from "effect/Hash"
+import { type Inspectable, NodeInspectSymbol } from "effect/Inspectable"
+import * as Option from "effect/Option"
+import { hasProperty } from "effect/Predicate"
+import * as Result from "effect/Result"
+import * as Schedule from "effect/Schedule"
+import * as Schema from "effect/Schema"
+import * as SchemaGetter from "effect/SchemaGetter"
+import * as SchemaIssue from "effect/SchemaIssue"
+import * as Bounded from "./triggers/bounded.ts"
+import { compile, normalize, TriggerSpec } from "./triggers/compile.ts"
+import { show, TriggerError } from "./triggers/error.ts"
+import * as Instant from "./triggers/instant.ts"
+import type { Occurrences } from "./triggers/occurrences.ts"
+
+export {
+  /**
+   * The shape of a specification.
+   *
+   * @category schemas
+   * @since 0.1.0
+   */
+  TriggerSpec
+} from "./triggers/compile.ts"
+
+export {
+  /**
+   * What is wrong with a trigger.
+   *
+   * @category errors
+   * @since 0.1.0
+   */
+  TriggerError
+} from "./triggers/error.ts"
+
+export type {
+  /**
+   * The pure meaning of a trigger.
+   *
+   * @category models
+   * @since 0.1.0
+   */
+  Occurrences
+} from "./triggers/occurrences.ts"
+
+const TypeId = "~effect-scheduler/Trigger"
+
+/**
+ * When a job fires: a `Schedule` whose output is the planned instant, and a plain value.
+ *
+ * **Details**
+ *
+ * As a bare `Schedule` it is anchored at the instant of its first step, which may itself be an instant of the trigger.
+ * Each later step goes to the first instant after both the clock and the last instant, so that a timer that wakes early
+ * never fires an instant twice. A trigger with nothing left to fire ends the schedule.
+ *
+ * **Gotchas**
+ *
+ * A trigger piped through a `Schedule` combinator becomes a plain `Schedule`, which is no longer data. The combinators
+ * of this module give triggers again.
+ *
+ * **Example** (A trigger is a schedule and data)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Trigger } from "effect-scheduler"
+ *
+ * const trigger = Trigger.interval("10 minutes")
+ * const program = Effect.schedule(Effect.log("tick"), trigger)
+ * JSON.stringify(trigger) // => '{"_tag":"interval","millis":600000}'
+ * ```
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Trigger extends Schedule.Schedule<DateTime.Utc>, Equal.Equal, Inspectable {
+  readonly [TypeId]: typeof TypeId
+  /** The trigger as data, in canonical form; the only enumerable key. */
+  readonly spec: TriggerSpec
+  /** @internal */
+  readonly occurrences: Occurrences
+  /** @internal */
+  readonly text: string
+}
+
+/**
+ * Whether a value is a Trigger.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const isTrigger = (u: unknown): u is Trigger => hasProperty(u, TypeId)
+
+// -----------------------------------------------------------------------------
+// a value and a schedule
+// -----------------------------------------------------------------------------
+
+const toSchedule = (occurrences: Occurrences): Schedule.Schedule<DateTime.Utc> =>
+  Schedule.fromStep(Effect.sync(() => {
+    // fresh for each use of the schedule
+    let anchor = NaN
+    let last = NaN
+    return (now: number, _input: unknown) => {
+      let after: number
+      if (Number.isNaN(anchor)) {
+        anchor = now
+        last = now
+        after = now - 1 // the first step may fire at once: `immediate`, or a start or date that is now
+      } else {
+        after = Math.max(now, last) // a timer can wake before its time; it must not fire the same instant again
+      }
+      const at = occurrences.next(after, anchor)
+      if (at === undefined) return Cause.done(DateTime.makeUnsafe(last))
+      last = at
+      const step: [DateTime.Utc, Duration.Duration] = [DateTime.makeUnsafe(at), Duration.millis(Math.max(0, at - now))]
+      return Effect.succeed(step)
+    }
+  }))
+
+const Proto: object = Object.assign(Object.create(Object.getPrototypeOf(Schedule.forever) as object) as object, {
+  [TypeId]: TypeId,
+  [Equal.symbol](this: Trigger, that: unknown): boolean {
+    return isTrigger(that) && this.text === that.text
+  },
+  [Hash.symbol](this: Trigger): number {
+    return Hash.string(this.text)
+  },
+  toString(this: Trigger): string {
+    return `Trigger(${this.text})`
+  },
+  toJSON(this: Trigger): unknown {
+    return this.spec
+  },
+  [NodeInspectSymbol](this: Trigger): unknown {
+    return { _id: "Trigger", spec: this.spec }
+  }
+})
+
+// What makes a Schedule of an object are the own keys that its constructor gives it. Computing them when they are asked
+// for keeps a stored trigger, whose schedule nobody runs, free of them.
+for (const key of Object.keys(Schedule.fromStep(Effect.never))) {
+  Object.defineProperty(Proto, key, {
+    get(this: Trigger) {
+      return (toSchedule(this.occurrences) as unknown as Record<string, unknown>)[key]
+    }
+  })
+}
+
+/** Triggers by their text: equal triggers that are made or decoded again cost a look-up and share their memory. */
+const interned = Bounded.make<string, Trigger>(4096)
+
+/** Makes a trigger of its specification; throws a `TriggerError` when that cannot be read or can never fire. */
+const make = (given: TriggerSpec): Trigger => {
+  const spec = normalize(given)
+  const text = JSON.stringify(spec)
+  const known = interned.get(text)
+  if (known !== undefined) return known
+  const { canFire, ...occurrences } = compile(spec)
+  if (!canFire(-Infinity, Infinity)) {
+    throw new TriggerError({
+      reason: "neverFires",
+      field: spec._tag,
+      value: show(text),
+      expected: "a trigger that has at least one instant"
+    })
+  }
+  const self = Object.create(Proto) as Trigger
+  Object.defineProperty(self, "spec", { value: spec, enumerable: true })
+  Object.defineProperty(self, "occurrences", { value: occurrences satisfies Occurrences })
+  Object.defineProperty(self, "text", { value: text })
+  interned.set(text, self)
+  return self
+}
+
+// -----------------------------------------------------------------------------
+// constructors
+// -----------------------------------------------------------------------------
+
+/**
+ * Fires once, at an instant.
+ *
+ * **Details**
+ *
+ * Text without an offset is UTC. An instant in the past is kept: whether a job still runs for it is for the job's catch-up
+ * policy to say. Throws a {@link TriggerError} when the input is not an instant.
+ *
+ * **Example** (One instant)
+ *
+ * ```ts
+ * import { Trigger } from "effect-scheduler"
+ *
+ * Trigger.date("2027-01-01T09:00:00Z").spec // => { _tag: "dates", at: [1798794000000] }
+ * ```
+ *
+ * @see {@link dates} for several instants
+ * @see {@link after} for an instant relative to now
+ * @category constructors
+ * @since 0.1.0
+ */
+export const date = (at: DateTime.DateTime.Input): Trigger => dates([at])
+
+/**
+ * Fires at each of the given instants, in ascending order, whatever the order they are given in.
+ *
+ * **Details**
+ *
+ * Text without an offset is UTC; an instant that is given twice fires once. Throws a {@link TriggerError} when the list is
+ * empty or an input is not an instant.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const dates = (at: Iterable<DateTime.DateTime.Input>): Trigger =>
+  make({ _tag: "dates", at: Array.from(at, (input) => Instant.fromInput("at", input)) })
+
+/**
+ * Fires once, a duration after the anchor: after the job was added, or after the schedule's first step.
+ *
+ * **Details**
+ *
+ * Throws a {@link TriggerError} when the duration is negative, infinite or not a whole number of milliseconds.
+ *
+ * **Example** (Five minutes from now)
+ *
+ * ```ts
+ * import { Trigger } from "effect-scheduler"
+ *
+ * Trigger.after("5 minutes").spec // => { _tag: "after", millis: 300000 }
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const after = (duration: Duration.Input): Trigger =>
+  make({ _tag: "after", millis: Instant.durationMillis("duration", duration) })
+
+/**
+ * Fires every time a period of elapsed time has passed.
+ *
+ * **Details**
+ *
+ * Elapsed time knows no time zones: `"1 day"` is 24 hours, on every day.
+ *
+ * - Without `start` the period is counted from the anchor (the instant the job was added), and the first instant is one
+ *   period after it, or the anchor itself with `immediate: true`.
+ * - With `start` the instants are `start`, `start + period` and so on, as far as they are not before the anchor.
+ * - `end` is the last instant allowed, inclusive.
+ *
+ * Throws a {@link TriggerError} when the period is shorter than a millisecond, not a whole number of milliseconds or
+ * infinite, when `end` is before `start`, and when both `start` and `immediate` are given.
+ *
+ * **Example** (Every ten minutes)
+ *
+ * ```ts
+ * import { DateTime, Option } from "effect"
+ * import { Trigger } from "effect-scheduler"
+ *
+ * const trigger = Trigger.interval("10 minutes", { start: "2026-01-01T00:00:00Z" })
+ * Option.map(Trigger.next(trigger, { after: "2026-01-01T00:03:00Z" }), DateTime.formatIso)
+ * // => Option.some("2026-01-01T00:10:00.000Z")
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const interval = (period: Duration.Input, options?: {
+  readonly start?: DateTime.DateTime.Input | undefined
+  readonly end?: DateTime.DateTime.Input | undefined
+  readonly immediate?: boolean | undefined
+}): Trigger =>
+  make({
+    _tag: "interval",
+    millis: Instant.durationMillis("period", period),
+    ...bounds(options),
+    ...(options?.immediate === true ? { immediate: true } : {})
+  })
+
+const bounds = (options?: {
+  readonly start?: DateTime.DateTime.Input | undefined
+  readonly end?: DateTime.DateTime.Input | undefined
+}): { start?: number; end?: number } => ({
+  ...(options?.start === undefined ? {} : { start: Instant.fromInput("start", options.start) }),
+  ...(options?.end === undefined ? {} : { end: Instant.fromInput("end", options.end) })
+})
+
+// -----------------------------------------------------------------------------
+// combinators
+// -----------------------------------------------------------------------------
+
+/**
+ * Fires whenever one of the triggers fires. Triggers that agree on an instant fire once.
+ *
+ * **Example** (Weekdays at nine, and each hour besides)
+ *
+ * ```ts
+ * import { Trigger } from "effect-scheduler"
+ *
+ * const trigger = Trigger.union(Trigger.date("2027-01-01"), Trigger.interval("1 hour"))
+ * ```
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const union = (...triggers: ReadonlyArray<Trigger>): Trigger =>
+  make({ _tag: "union", of: triggers.map((trigger) => trigger.spec) })
+
+/**
+ * Keeps a trigger within two instants, both inclusive.
+ *
+ * **Details**
+ *
+ * It hides instants outside and moves none: an interval counted from its anchor keeps its grid. Throws a
+ * {@link TriggerError} when `end` is before `start`, or when nothing is left to fire.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const between: {
+  /**
+   * Keeps a trigger within two instants, both inclusive.
+   *
+   * @category combinators
+   * @since 0.1.0
+   */
+  (options: {
+    readonly start?: DateTime.DateTime.Input | undefined
+    readonly end?: DateTime.DateTime.Input | undefined
+  }): (self: Trigger) => Trigger
+  /**
+   * Keeps a trigger within two instants, both inclusive.
+   *
+   * @category combinators
+   * @since 0.1.0
+   */
+  (self: Trigger, options: {
+    readonly start?: DateTime.DateTime.Input | undefined
+    readonly end?: DateTime.DateTime.Input | undefined
+  }): Trigger
+} = dual(2, (self: Trigger, options: {
+  readonly start?: DateTime.DateTime.Input | undefined
+  readonly end?: DateTime.DateTime.Input | undefined
+}): Trigger => make({ _tag: "between", of: self.spec, ...bounds(options) }))
+
+// -----------------------------------------------------------------------------
+// instants
+// -----------------------------------------------------------------------------
+
+/**
+ * The pure meaning of a trigger in epoch milliseconds, for engines and tools that enumerate many instants.
+ *
+ * @category instants
+ * @since 0.1.0
+ */
+export const occurrences = (self: Trigger): Occurrences => self.occurrences
+
+/**
+ * The first instant strictly after `after`, or none.
+ *
+ * **Details**
+ *
+ * `anchor` is the instant the job was added, `after` unless given. Triggers of all kinds but dates have no instants before
+ * their anchor.
+ *
+ * @category instants
+ * @since 0.1.0
+ */
+export const next: {
+  /**
+   * The first instant strictly after `after`, or none.
+   *
+   * @category instants
+   * @since 0.1.0
+   */
+  (options: {
+    readonly after: DateTime.DateTime.Input
+    readonly anchor?: DateTime.DateTime.Input | undefined
+  }): (self: Trigger) => Option.Option<DateTime.Utc>
+  /**
+   * The first instant strictly after `after`, or none.
+   *
+   * @category instants
+   * @since 0.1.0
+   */
+  (self: Trigger, options: {
+    readonly after: DateTime.DateTime.Input
+    readonly anchor?: DateTime.DateTime.Input | undefined
+  }): Option.Option<DateTime.Utc>
+} = dual(2, (self: Trigger, options: {
+  readonly after: DateTime.DateTime.Input
+  readonly anchor?: DateTime.DateTime.Input | undefined
+}): Option.Option<DateTime.Utc> => {
+  const after = Instant.fromInput("after", options.after)
+  const anchor = options.anchor === undefined ? after : Instant.fromInput("anchor", options.anchor)
+  return toUtc(self.occurrences.next(after, anchor))
+})
+
+/**
+ * The last instant strictly before `before`, or none.
+ *
+ * **Details**
+ *
+ * `anchor` is the instant the job was added. It must be given, because triggers of all kinds but dates have no instants
+ * before their anchor.
+ *
+ * @category instants
+ * @since 0.1.0
+ */
+export const previous: {
+  /**
+   * The last instant strictly before `before`, or none.
+   *
+   * @category instants
+   * @since 0.1.0
+   */
+  (options: {
+    readonly before: DateTime.DateTime.Input
+    readonly anchor: DateTime.DateTime.Input
+  }): (self: Trigger) => Option.Option<DateTime.Utc>
+  /**
+   * The last instant strictly before `before`, or none.
+   *
+   * @category instants
+   * @since 0.1.0
+   */
+  (self: Trigger, options: {
+    readonly before: DateTime.DateTime.Input
+    readonly anchor: DateTime.DateTime.Input
+  }): Option.Option<DateTime.Utc>
+} = dual(2, (self: Trigger, options: {
+  readonly before: DateTime.DateTime.Input
+  readonly anchor: DateTime.DateTime.Input
+}): Option.Option<DateTime.Utc> =>
+  toUtc(self.occurrences.previous(
+    Instant.fromInput("before", options.before),
+    Instant.fromInput("anchor", options.anchor)
+  )))
+
+const toUtc = (millis: number | undefined): Option.Option<DateTime.Utc> =>
+  millis === undefined ? Option.none() : Option.some(DateTime.makeUnsafe(millis))
+
+// -----------------------------------------------------------------------------
+// errors as values
+// -----------------------------------------------------------------------------
+
+/** What a computation gives, or the `TriggerError` it throws; anything else it throws is a bug and passes through. */
+const result = <A>(evaluate: () => A): Result.Result<A, TriggerError> => {
+  try {
+    return Result.succeed(evaluate())
+  } catch (error) {
+    if (error instanceof TriggerError) return Result.fail(error)
+    throw error
+  }
+}
+
+/**
+ * Builds a trigger from input that comes from outside: a {@link TriggerError} that is thrown becomes the effect's error.
+ * Anything else that is thrown is a defect.
+ *
+ * **Example** (Input from a form)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Trigger } from "effect-scheduler"
+ *
+ * const fromForm = (period: number, start: string) => Trigger.attempt(() => Trigger.interval(period, { start }))
+ *
+ * const error = await Effect.runPromise(Effect.flip(fromForm(0, "2026-01-01")))
+ * error.field // => "period"
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const attempt = (evaluate: () => Trigger): Effect.Effect<Trigger, TriggerError> =>
+  Effect.suspend(() => Effect.fromResult(result(evaluate)))
+
+// -----------------------------------------------------------------------------
+// text and schema
+// -----------------------------------------------------------------------------
+
+/**
+ * The trigger as canonical JSON text: equal triggers have equal text.
+ *
+ * @see {@link decode} for the way back
+ * @category encoding
+ * @since 0.1.0
+ */
+export const encode = (self: Trigger): string => self.text
+
+const decodeSpec = Schema.decodeUnknownResult(TriggerSpec)
+
+/** Makes a trigger of data that nobody has looked at yet. */
+const fromUnknown = (data: unknown): Trigger => {
+  const spec = decodeSpec(data)
+  if (Result.isFailure(spec)) {
+    throw new TriggerError({ reason: "spec", field: "spec", value: show(data), expected: spec.failure.message })
+  }
+  return make(spec.success)
+}
+
+/**
+ * Reads a trigger back from its text. Reading the same text again costs a look-up.
+ *
+ * @see {@link encode} for the way out
+ * @category encoding
+ * @since 0.1.0
+ */
+export const decode = (text: string): Result.Result<Trigger, TriggerError> => {
+  const known = interned.get(text)
+  if (known !== undefined) return Result.succeed(known)
+  return result(() => {
+    let data: unknown
+    try {
+      data = JSON.parse(text)
+    } catch {
+      throw new TriggerError({ reason: "spec", field: "spec", value: show(text), expected: "JSON" })
+    }
+    return fromUnknown(data)
+  })
+}
+
+/**
+ * The codec of triggers: a `Trigger` on one side, its JSON specification on the other.
+ *
+ * **Example** (A field of a request)
+ *
+ * ```ts
+ * import { Schema } from "effect"
+ * import { Trigger } from "effect-scheduler"
+ *
+ * const Request = Schema.Struct({ name: Schema.String, when: Trigger.TriggerFromJson })
+ * const { when } = Schema.decodeUnknownSync(Request)({ name: "digest", when: { _tag: "after", millis: 1000 } })
+ * Trigger.encode(when) // => '{"_tag":"after","millis":1000}'
+ * ```
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const TriggerFromJson: Schema.Codec<Trigger, TriggerSpec> = TriggerSpec.pipe(
+  Schema.decodeTo(Schema.declare(isTrigger, { expected: "Trigger" }), {
+    decode: SchemaGetter.transformEffect((spec: TriggerSpec, options) =>
+      Result.match(result(() => make(spec)), {
+        onFailure: (error) => Effect.fail(new SchemaIssue.InvalidValue({ message: error.message }, spec, options)),
+        onSuccess: (trigger) => Effect.succeed(trigger)
+      })
+    ),
+    encode: SchemaGetter.transform((trigger: Trigger) => trigger.spec)
+  })
+)
