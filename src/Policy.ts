@@ -1,0 +1,250 @@
+/**
+ * How a job runs: what happens when occurrences collide, are missed, fail or take too long.
+ *
+ * A policy is plain data and is stored with the job. What a job does not say is taken from its Task, what the Task does not say from
+ * `defaults`. Functions (a retry Schedule, key selectors) live on the Task, because no function can be stored.
+ *
+ * @since 0.1.0
+ */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import { InvalidOption } from "./SchedulerError.ts"
+
+const PositiveInt = Schema.Int.check(Schema.isGreaterThan(0))
+const Millis = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))
+
+/**
+ * What happens to an occurrence while an earlier run of the same job is still going (queued, running, or waiting for a retry).
+ *
+ * - `"skip"` (default): it is not run; verdict `skipped(overlap)`
+ * - `"queue"`: one may wait for its turn; verdict `skipped(full)` for those beyond it
+ * - `{ queueAll: n }`: up to `n` may wait
+ * - `"cancelRunning"`: the earlier runs are cancelled; it starts when their finalizers have run
+ * - `{ allow: n }`: up to `n` run side by side
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export const Overlap = Schema.Union([
+  Schema.Literals(["skip", "queue", "cancelRunning"]),
+  Schema.Struct({ queueAll: PositiveInt }),
+  Schema.Struct({ allow: PositiveInt })
+])
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type Overlap = typeof Overlap.Type
+
+/**
+ * What happens to occurrences that became due while nobody was planning (the process was down, suspended or blocked).
+ *
+ * - `"latest"` (default): the newest runs, the others are coalesced into it
+ * - `"earliest"`: the oldest runs, the others are coalesced into it
+ * - `"all"`: each runs, one after another, the newest `catchUpLimit` of them; older ones are `missed(cap)`
+ * - `"none"`: only the newest runs, and only while it is no older than `misfireGrace` (one minute unless given); the others are
+ *   `missed(policy)`
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export const CatchUp = Schema.Literals(["latest", "earliest", "all", "none"])
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type CatchUp = typeof CatchUp.Type
+
+/**
+ * `"atLeastOnce"` (default): a run whose node is lost runs again. `"atMostOnce"`: it ends as `abandoned` instead.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export const Delivery = Schema.Literals(["atLeastOnce", "atMostOnce"])
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type Delivery = typeof Delivery.Type
+
+/**
+ * A job's policy as stored. Durations are whole milliseconds.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export const Policy = Schema.Struct({
+  overlap: Overlap,
+  catchUp: CatchUp,
+  /** The most occurrences that `catchUp: "all"` runs. */
+  catchUpLimit: PositiveInt,
+  /** An occurrence older than this when it is planned is `missed(age)`, and a run not started by then ends as `deadlineMissed`. */
+  misfireGrace: Schema.NullOr(Millis),
+  delivery: Delivery,
+  /** Each attempt is interrupted after this time. */
+  timeout: Schema.NullOr(PositiveInt),
+  /** How long a finished run is remembered. */
+  retention: Millis,
+  /** The most attempts, whatever the retry Schedule says. */
+  maxAttempts: PositiveInt
+})
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type Policy = typeof Policy.Type
+
+/**
+ * What applies where neither the job nor its Task says otherwise.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const defaults: Policy = {
+  overlap: "skip",
+  catchUp: "latest",
+  catchUpLimit: 100,
+  misfireGrace: null,
+  delivery: "atLeastOnce",
+  timeout: null,
+  retention: 7 * 24 * 60 * 60 * 1000,
+  maxAttempts: 1000
+}
+
+/**
+ * A policy as a caller writes it: every field may be left out, durations are Effect's (`"5 minutes"`, `1500` for milliseconds).
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options {
+  /** Default `"skip"`. See {@link Overlap}. */
+  readonly overlap?: Overlap | undefined
+  /** Default `"latest"`. See {@link CatchUp}. */
+  readonly catchUp?: CatchUp | undefined
+  /** Default 100; counts for `catchUp: "all"`. */
+  readonly catchUpLimit?: number | undefined
+  /** Default: an occurrence is never too old. */
+  readonly misfireGrace?: Duration.Input | undefined
+  /** Default `"atLeastOnce"`. See {@link Delivery}. */
+  readonly delivery?: Delivery | undefined
+  /** Per attempt. Default: none. */
+  readonly timeout?: Duration.Input | undefined
+  /** How long a finished run is remembered. Default seven days. */
+  readonly retention?: Duration.Input | undefined
+  /** The most attempts, whatever the retry Schedule says. Default 1,000. */
+  readonly maxAttempts?: number | undefined
+}
+
+const durationFields = { misfireGrace: 0, timeout: 1, retention: 0 } as const
+
+const show = (value: unknown): string => {
+  try {
+    return typeof value === "string" ? JSON.stringify(value) : typeof value === "object" ? JSON.stringify(value) : String(value)
+  } catch {
+    return String(value)
+  }
+}
+
+/** Whole milliseconds of a duration that a caller gave, at least `minimum`. */
+const toMillis = (field: string, input: Duration.Input, minimum: number): Effect.Effect<number, InvalidOption> => {
+  const refused = () =>
+    new InvalidOption({
+      field,
+      value: show(input),
+      expected: `a finite duration of at least ${minimum} ms, such as "5 minutes" or 1500`
+    })
+  const duration = Duration.fromInput(input)
+  if (Option.isNone(duration)) return Effect.fail(refused())
+  const millis = Math.ceil(Duration.toMillis(duration.value))
+  return Number.isSafeInteger(millis) && millis >= minimum && !(typeof input === "number" && input < 0)
+    ? Effect.succeed(millis)
+    : Effect.fail(refused())
+}
+
+const expected: { readonly [K in keyof Policy]: string } = {
+  overlap: `"skip", "queue", "cancelRunning", { queueAll: n } or { allow: n } with a whole n of at least 1`,
+  catchUp: `"latest", "earliest", "all" or "none"`,
+  catchUpLimit: "a whole number of at least 1",
+  misfireGrace: "a finite duration",
+  delivery: `"atLeastOnce" or "atMostOnce"`,
+  timeout: "a finite duration of at least 1 ms",
+  retention: "a finite duration",
+  maxAttempts: "a whole number of at least 1"
+}
+
+/**
+ * Reads options over a base policy, checking each.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const fromOptions = Effect.fnUntraced(function*(
+  options: Options,
+  base: Policy
+): Effect.fn.Return<Policy, InvalidOption> {
+  const policy: Record<string, unknown> = { ...base }
+  for (const key of Object.keys(base) as Array<keyof Policy>) {
+    const value = options[key]
+    if (value === undefined) continue
+    if (key in durationFields) {
+      const minimum = durationFields[key as keyof typeof durationFields]
+      policy[key] = yield* toMillis(key, value as Duration.Input, minimum)
+      continue
+    }
+    if (!Schema.is(Policy.fields[key])(value)) {
+      return yield* new InvalidOption({ field: key, value: show(value), expected: expected[key] })
+    }
+    policy[key] = value
+  }
+  return policy as unknown as Policy // every key of `base` was copied or replaced by a checked value
+})
+
+const codec = Schema.toCodecJson(Policy)
+const decodeText = Schema.decodeUnknownOption(Schema.fromJsonString(codec))
+
+/**
+ * The canonical JSON text of a policy, as stored.
+ *
+ * @category codecs
+ * @since 0.1.0
+ */
+export const encode = (policy: Policy): string => {
+  const ordered: Record<string, unknown> = {}
+  for (const key of Object.keys(defaults) as Array<keyof Policy>) ordered[key] = policy[key]
+  return JSON.stringify(ordered)
+}
+
+/**
+ * Reads a stored policy. Fields that a release before this one did not know take their defaults.
+ *
+ * @category codecs
+ * @since 0.1.0
+ */
+export const decode = (text: string): Option.Option<Policy> => {
+  const known = decoded.get(text)
+  if (known !== undefined) return Option.some(known)
+  let parsed: unknown
+  try {
+    parsed = JSON.parse(text)
+  } catch {
+    return Option.none()
+  }
+  if (typeof parsed !== "object" || parsed === null) return Option.none()
+  const policy = decodeText(JSON.stringify({ ...defaults, ...parsed }))
+  if (Option.isSome(policy)) {
+    if (decoded.size >= 1024) decoded.clear()
+    decoded.set(text, policy.value)
+  }
+  return policy
+}
+
+/** Few policies are in use, however many jobs: planning decodes each text once. */
+const decoded = new Map<string, Policy>()

@@ -1,0 +1,184 @@
+/**
+ * One execution: a fired occurrence of a job, or one asked for by `enqueue` or `run`.
+ *
+ *     ready ──► running ──► done (outcome)
+ *       ▲ ▲        │
+ *       │ └────────┴──► waiting (a retry at an instant that is stored)
+ *     blocked (another run of the job has to end first)
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as DateTime from "effect/DateTime"
+import type * as Duration from "effect/Duration"
+import * as Schema from "effect/Schema"
+import type { NewRun, RunRow, RunState } from "./JobStore.ts"
+
+/**
+ * How a run ended.
+ *
+ * - `succeeded`
+ * - `failed`: with the Task's typed error, and the retry Schedule was exhausted
+ * - `died`: with a defect, which is a bug and is not retried
+ * - `timedOut`: the last attempt exceeded its timeout
+ * - `cancelled`: somebody asked for its end (removal, `cancelRunning`, `cancel`)
+ * - `deadlineMissed`: it could not start within the misfire grace
+ * - `undecodable`: its stored payload does not fit the Task's Schema any more
+ * - `abandoned`: its node was lost and it must not, or need not, run again
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Outcome =
+  | "succeeded"
+  | "failed"
+  | "died"
+  | "timedOut"
+  | "cancelled"
+  | "deadlineMissed"
+  | "undecodable"
+  | "abandoned"
+
+/**
+ * A run as the history shows it. Instants that have not come yet are `undefined`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Run {
+  /** `job:incarnation:nominal` for a fired occurrence; also the idempotency key that its handler sees. */
+  readonly id: string
+  /** The job it belongs to; `undefined` for an ad-hoc run. */
+  readonly job: string | undefined
+  readonly incarnation: string | undefined
+  readonly task: string
+  readonly origin: NewRun["origin"]
+  readonly state: RunState
+  /** The occurrence's instant; `undefined` for an ad-hoc run. */
+  readonly nominal: DateTime.Utc | undefined
+  /** The nominal instant with jitter; for an ad-hoc run the instant of its creation. */
+  readonly planned: DateTime.Utc
+  readonly created: DateTime.Utc
+  /** When it may be claimed, while it waits for a retry. */
+  readonly readyAt: DateTime.Utc | undefined
+  readonly claimed: DateTime.Utc | undefined
+  readonly started: DateTime.Utc | undefined
+  readonly finished: DateTime.Utc | undefined
+  /** Attempts that ended and count. */
+  readonly attempts: number
+  /** How often it was claimed. */
+  readonly fence: number
+  readonly node: string | undefined
+  readonly outcome: Outcome | undefined
+  /** The encoded success, error or defect; see `Task` for the typed form. */
+  readonly result: unknown
+  /** Why and by whom its end was asked for. */
+  readonly cancel: { readonly reason: string; readonly by: string } | undefined
+}
+
+const instant = (millis: number | null): DateTime.Utc | undefined =>
+  millis === null ? undefined : DateTime.makeUnsafe(millis)
+
+const json = (text: string | null): unknown => {
+  if (text === null) return undefined
+  try {
+    return JSON.parse(text)
+  } catch {
+    return text
+  }
+}
+
+/**
+ * @category conversions
+ * @since 0.1.0
+ */
+export const fromRow = (row: RunRow): Run => ({
+  id: row.id,
+  job: row.job ?? undefined,
+  incarnation: row.incarnation ?? undefined,
+  task: row.task,
+  origin: row.origin,
+  state: row.state,
+  nominal: instant(row.nominal),
+  planned: DateTime.makeUnsafe(row.planned),
+  created: DateTime.makeUnsafe(row.created),
+  readyAt: row.state === "waiting" ? instant(row.readyAt) : undefined,
+  claimed: instant(row.claimed),
+  started: instant(row.started),
+  finished: instant(row.finished),
+  attempts: row.attempt,
+  fence: row.fence,
+  node: row.node ?? undefined,
+  outcome: (row.outcome ?? undefined) as Outcome | undefined,
+  result: json(row.result),
+  cancel: json(row.cancel) as Run["cancel"]
+})
+
+/**
+ * The run that a handler carries out, as a service inside it.
+ *
+ * **Example** (An idempotent charge)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Run } from "effect-scheduler"
+ *
+ * const charge = Effect.gen(function*() {
+ *   const run = yield* Run.CurrentRun
+ *   return { key: run.idempotencyKey, for: run.scheduledAt, attempt: run.attempt }
+ * })
+ * ```
+ *
+ * @category services
+ * @since 0.1.0
+ */
+export class CurrentRun extends Context.Service<CurrentRun, {
+  readonly id: string
+  /** The job's id; `undefined` for an ad-hoc run. */
+  readonly job: string | undefined
+  readonly task: string
+  readonly origin: NewRun["origin"]
+  /** The instant the run stands for: the occurrence's, or an ad-hoc run's creation. The same in every attempt. */
+  readonly scheduledAt: DateTime.Utc
+  /** When this attempt started. */
+  readonly startedAt: DateTime.Utc
+  /** 1 for the first. */
+  readonly attempt: number
+  /** Equal in all attempts of this run and different from every other run's. */
+  readonly idempotencyKey: string
+  /** Grows with each claim: hand it to a resource that must refuse a node which lost its claim. */
+  readonly fence: number
+}>()("effect-scheduler/Run/CurrentRun") {}
+
+/**
+ * An attempt exceeded its timeout. The input that a Task's retry Schedule sees in that case.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class AttemptTimedOut extends Schema.TaggedError<AttemptTimedOut>()("AttemptTimedOut", {
+  run: Schema.String,
+  /** Milliseconds. */
+  timeout: Schema.Int
+}) {
+  override get message() {
+    return `Run ${this.run} exceeded its timeout of ${this.timeout} ms`
+  }
+}
+
+/**
+ * How a run was late: from its nominal (or planned) instant to its start.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const lateness = (run: Run): Duration.Duration | undefined =>
+  run.started === undefined ? undefined : DateTime.distance(run.nominal ?? run.planned, run.started)
+
+/**
+ * The id of a fired occurrence's run.
+ *
+ * @internal
+ */
+export const occurrenceId = (job: string, incarnation: string, nominal: number): string =>
+  `${job}:${incarnation}:${nominal}`

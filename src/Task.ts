@@ -1,0 +1,228 @@
+/**
+ * What to do: a name, Schemas for payload, success and error, and defaults. The handler is given as a Layer.
+ *
+ * **Example** (A task and its handler)
+ *
+ * ```ts
+ * import { Effect, Schedule, Schema } from "effect"
+ * import { Task } from "effect-scheduler"
+ *
+ * const Digest = Task.make("Digest", {
+ *   payload: { customer: Schema.String },
+ *   success: Schema.Number,
+ *   retry: Schedule.exponential("1 second").pipe(Schedule.upTo({ times: 5 })),
+ *   timeout: "2 minutes"
+ * })
+ *
+ * const DigestLive = Digest.toLayer(Effect.fn("Digest")(function*({ customer }) {
+ *   return customer.length
+ * }))
+ * ```
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { type Pipeable, pipeArguments } from "effect/Pipeable"
+import { hasProperty } from "effect/Predicate"
+import type * as Schedule from "effect/Schedule"
+import * as Schema from "effect/Schema"
+import * as Scope from "effect/Scope"
+import * as Tracer from "effect/Tracer"
+import type * as Policy from "./Policy.ts"
+import type { AttemptTimedOut, CurrentRun } from "./Run.ts"
+
+const TypeId = "~effect-scheduler/Task"
+
+/**
+ * A Schema that needs no services to encode and decode, because a store must be able to do it anywhere.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface PureSchema extends Schema.Top {
+  readonly DecodingServices: never
+  readonly EncodingServices: never
+}
+
+/**
+ * Marks in a Layer's requirements that the handler of the task `Name` is needed.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Handler<in out Name extends string> {
+  readonly [TypeId]: (_: Name) => Name
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Task<
+  Name extends string,
+  Payload extends PureSchema,
+  Success extends PureSchema,
+  Error extends PureSchema
+> extends Pipeable {
+  readonly [TypeId]: typeof TypeId
+  readonly name: Name
+  readonly payloadSchema: Payload
+  readonly successSchema: Success
+  readonly errorSchema: Error
+  /** Decides from the failures so far whether and when there is another attempt. */
+  readonly retry: Schedule.Schedule<unknown, Error["Type"] | AttemptTimedOut> | undefined
+  /** Name of the executor that carries the task's runs. */
+  readonly executor: string
+  /** What applies to the task's jobs and runs unless they say otherwise. */
+  readonly policy: Policy.Options
+  /** Written to each run, for handlers that must tell payloads of older releases apart. */
+  readonly version: number
+
+  /**
+   * The Layer that gives the task its handler. The handler's own requirements become the Layer's; `CurrentRun` and a Scope that
+   * closes with each attempt are provided by the scheduler.
+   */
+  readonly toLayer: <R>(
+    handler: (payload: Payload["Type"]) => Effect.Effect<Success["Type"], Error["Type"], R>
+  ) => Layer.Layer<Handler<Name>, never, Exclude<R, CurrentRun | Scope.Scope>>
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Any extends Pipeable {
+  readonly [TypeId]: typeof TypeId
+  readonly name: string
+  readonly payloadSchema: PureSchema
+  readonly successSchema: PureSchema
+  readonly errorSchema: PureSchema
+  readonly retry: Schedule.Schedule<unknown, never> | undefined
+  readonly executor: string
+  readonly policy: Policy.Options
+  readonly version: number
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type Payload<T extends Any> = T["payloadSchema"]["Type"]
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type Success<T extends Any> = T["successSchema"]["Type"]
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type Error<T extends Any> = T["errorSchema"]["Type"]
+
+/**
+ * The handler requirement of a task, or of each of several.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type HandlerOf<T extends Any> = T extends Any ? Handler<T["name"]> : never
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options<Payload, Success, Error extends PureSchema> extends Policy.Options {
+  /** Fields of a struct, or a Schema. Default: no payload. */
+  readonly payload?: Payload | undefined
+  /** What the handler returns. Default: nothing. */
+  readonly success?: Success | undefined
+  /** The handler's typed errors. Default: none. */
+  readonly error?: Error | undefined
+  /**
+   * Decides from the typed errors and timeouts so far whether and when there is another attempt. Default: no retry. Defects are bugs
+   * and are not retried. The chosen instant is stored, so a restart changes nothing.
+   */
+  readonly retry?: Schedule.Schedule<unknown, Error["Type"] | AttemptTimedOut> | undefined
+  /** Name of the executor that carries the runs. Default `"default"`. */
+  readonly executor?: string | undefined
+  /** Default 1. */
+  readonly version?: number | undefined
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type PayloadSchema<P> = P extends PureSchema ? P
+  : P extends { readonly [key: string]: PureSchema } ? Schema.Struct<P>
+  : never
+
+/** What the engine looks up under a handler's key. */
+interface Registered {
+  readonly run: (payload: unknown) => Effect.Effect<unknown, unknown, CurrentRun>
+}
+
+const handlerKey = (name: string): Context.Key<Registered, Registered> =>
+  Context.Service<Registered>(`effect-scheduler/Task/Handler/${name}`)
+
+const Proto = {
+  [TypeId]: TypeId,
+  pipe() {
+    return pipeArguments(this, arguments)
+  },
+  toLayer<R>(this: Any, handler: (payload: never) => Effect.Effect<unknown, unknown, R>) {
+    return Layer.effectContext(Effect.map(Effect.context<R>(), (context) => {
+      // What belongs to the building of the layer must not leak into the runs, each of which has its own.
+      const captured = Context.omit(Scope.Scope, Tracer.ParentSpan)(context as Context.Context<any>)
+      const run = (payload: unknown) =>
+        Effect.scoped(Effect.provideContext(handler(payload as never), captured as Context.Context<R>))
+      return Context.make(handlerKey(this.name), { run: run as Registered["run"] })
+    }))
+  }
+}
+
+/**
+ * @category guards
+ * @since 0.1.0
+ */
+export const isTask = (u: unknown): u is Any => hasProperty(u, TypeId)
+
+/**
+ * Describes a task. Durations and counts among the defaults are checked when a job is scheduled.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = <
+  const Name extends string,
+  const Payload extends PureSchema | { readonly [key: string]: PureSchema } = typeof Schema.Void,
+  Success extends PureSchema = typeof Schema.Void,
+  Error extends PureSchema = typeof Schema.Never
+>(
+  name: Name,
+  options: Options<Payload, Success, Error> = {}
+): Task<Name, PayloadSchema<Payload>, Success, Error> => {
+  const { error, executor, payload, retry, success, version, ...policy } = options
+  return Object.assign(Object.create(Proto), {
+    name,
+    payloadSchema: payload === undefined ? Schema.Void : Schema.isSchema(payload) ? payload : Schema.Struct(payload as {}),
+    successSchema: success ?? Schema.Void,
+    errorSchema: error ?? Schema.Never,
+    retry,
+    executor: executor ?? "default",
+    policy,
+    version: version ?? 1
+  })
+}
+
+/**
+ * The handler of a task, where the context has it.
+ *
+ * @internal
+ */
+export const handlerOf = (task: Any, context: Context.Context<never>): Registered["run"] | undefined =>
+  (Context.getOrUndefined(context as Context.Context<Registered>, handlerKey(task.name)))?.run
