@@ -131,7 +131,10 @@ export interface NewRun {
   readonly readyAt: number | null
   /** Milliseconds by which the run is moved ahead in the queue: `orderAt = readyAt - boost`. */
   readonly boost: number
-  /** How many runs of the job may be admitted at once, this one included; `null`: no bound. A run above it starts out `blocked`. */
+  /**
+   * How many runs of the job's incarnation may be admitted at once, this one included; `null`: no bound (nor is there one without a job
+   * and an incarnation). A run above it starts out `blocked`.
+   */
   readonly serial: number | null
   /** Never run a second time: if the node that claimed it is lost, the run ends as `abandoned`. */
   readonly atMostOnce: boolean
@@ -152,7 +155,7 @@ export interface RunRow extends NewRun {
   readonly state: RunState
   /** Place in the queue: set exactly while the run is `ready`. */
   readonly orderAt: number | null
-  /** Grows by one with every claim. */
+  /** Grows by one with every claim, and again when a claim is taken away (`reap`, `leave`), so that its late settlement is `stale`. */
   readonly fence: number
   /** Attempts that have ended and count. */
   readonly attempt: number
@@ -414,7 +417,8 @@ export interface Service {
   /**
    * Carries out decisions, each wholly or not at all. `ok` adds one to the job's revision.
    *
-   * - A new run whose id exists is left as it is: an occurrence is never decided twice.
+   * - A new run whose id exists is left as it is: an occurrence is never decided twice. One whose unique key a going run has is left
+   *   out as well.
    * - A new run is `blocked` when as many runs of its job's incarnation as its `serial` allows are admitted; else `waiting` when its
    *   `readyAt` is beyond `now`; else `ready` with `orderAt = (readyAt ?? planned) - boost`.
    * - A verdict that continues the job's last one (its `from` is that one's `to`, and kind, reason and ref are equal) extends it:
@@ -446,8 +450,12 @@ export interface Service {
   }) => Effect.Effect<{ readonly runs: ReadonlyArray<RunRow>; readonly next: number | null }, StoreError>
 
   /**
-   * Records how attempts ended. Whenever a run ends, by whatever verb, the blocked runs of its job's incarnation (by `planned`, then
-   * id) become ready (`orderAt = planned - boost`) while their `serial` allows it.
+   * Records how attempts ended. Whenever runs end, by whatever verb, the blocked runs of their job's incarnation (by `planned`, then
+   * id, up to the first that must stay) become ready (`orderAt = planned - boost`; waiting, if their `readyAt` is beyond `now`) while
+   * their `serial` allows it. That happens once all runs that the verb ends have ended, and before `follow` is enqueued.
+   *
+   * A run retried at an instant that is not beyond `now` is ready at once; a released one is ready with
+   * `orderAt = (readyAt ?? planned) - boost` and has no `claimed`.
    *
    * - `ok`: recorded
    * - `already`: this very settlement was recorded before (same fence, and the run is done, waiting, ready or blocked since)
@@ -469,7 +477,8 @@ export interface Service {
 
   /**
    * Asks for the end of runs: those that are not running end at once as `cancelled`, running ones are flagged (the first request is
-   * kept). Selects by ids, or all that are going of a job's incarnation. Signals `cancel`, `settled`, `ready`.
+   * kept). Selects by ids, or all that are going of a job (of one incarnation, if it is given). `flagged` names every selected run that
+   * is running, so that a second call still tells whom to wait for. Signals `cancel`, `settled`, `ready`.
    */
   readonly cancel: (request: {
     readonly runs?: ReadonlyArray<string>
@@ -495,7 +504,8 @@ export interface Service {
 
   /**
    * Takes the claims of nodes whose lease has ended, or which the store knows to be gone: at most `limit` runs become ready again, those
-   * that must not run twice end as `abandoned`, those flagged for cancellation too. Nodes without claims are forgotten.
+   * that must not run twice end as `abandoned`, those flagged for cancellation too. Such nodes are forgotten when nothing is left to
+   * them. A node beats before it claims: claims of a node that has no lease are taken as well.
    * Answers with the ids. Signals `ready`, `settled`.
    */
   readonly reap: (request: { readonly now: number; readonly limit: number }) => Effect.Effect<{
@@ -505,7 +515,7 @@ export interface Service {
 
   /**
    * Forgets, at most `limit` of each: done runs with `expiresAt <= now`; verdicts that end before `before`; jobs that are `done`, were
-   * last changed before `before` and have no run left. Answers with how many rows went.
+   * last changed before `before` and have no run of their incarnation left. Answers with how many rows went.
    */
   readonly sweep: (request: {
     readonly now: number
