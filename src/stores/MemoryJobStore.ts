@@ -1,0 +1,207 @@
+/**
+ * Keeps jobs, runs and verdicts in the memory of this process: the reference implementation of `JobStore`, fast and gone with the
+ * process.
+ *
+ * **When to use**
+ *
+ * Use in tests, in simulations, and for jobs that need not outlive the program.
+ *
+ * **Details**
+ *
+ * Each verb is one synchronous step, so none ever sees another half done. History is bounded: see `Options`.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as PubSub from "effect/PubSub"
+import * as Stream from "effect/Stream"
+import type { Capabilities, Change, NodeRow, Service, Signal } from "../JobStore.ts"
+import { JobStore } from "../JobStore.ts"
+import { Jobs } from "./memory/jobs.ts"
+import { Hints, Runs } from "./memory/runs.ts"
+import { Verdicts } from "./memory/verdicts.ts"
+
+/**
+ * How much history is kept. The oldest is forgotten first.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options {
+  /** How many done runs are kept, besides the last one of each job that exists; 10,000 unless told. */
+  readonly runs?: number | undefined
+  /** How many verdict ranges are kept of each job; 1,000 unless told. */
+  readonly verdicts?: number | undefined
+}
+
+const capabilities: Capabilities = { shared: false, push: true, transactions: false, durability: "none" }
+
+/**
+ * Makes an empty store.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (options: Options = {}): Effect.Effect<Service> =>
+  Effect.map(PubSub.sliding<Signal>({ capacity: 1024 }), (hub) => {
+    const jobs = new Jobs()
+    const runs = new Runs(options.runs ?? 10_000, (job, incarnation) => jobs.has(job, incarnation))
+    const verdicts = new Verdicts(options.verdicts ?? 1_000)
+    const nodes = new Map<string, NodeRow>()
+
+    const publish = (signal: Signal): void => {
+      if (PubSub.publishUnsafe(hub, signal)) return
+      // publishUnsafe leaves a full buffer as it is; the oldest hint is the one to lose
+      hub.pubsub.slide()
+      PubSub.publishUnsafe(hub, signal)
+    }
+
+    /** A verb that changes runs: carries out the step, and then tells of what it did. */
+    const verb = <A>(step: (hints: Hints) => A): Effect.Effect<A> =>
+      Effect.sync(() => {
+        const hints = new Hints()
+        const result = step(hints)
+        for (const signal of hints.signals()) publish(signal)
+        return result
+      })
+
+    const jobRemoved = (job: string, incarnation: string): void => {
+      runs.jobRemoved(job, incarnation)
+      verdicts.jobRemoved(job, incarnation)
+    }
+
+    const carryOut = (change: Change, now: number, hints: Hints): "ok" | "stale" => {
+      const { cancel, incarnation, update } = change
+      const entry = jobs.get(change.job)
+      if (entry === undefined) return "stale"
+      const row = entry.row
+      if (row.incarnation !== incarnation || row.revision !== change.revision) return "stale"
+      const revision = row.revision + 1
+      switch (update._tag) {
+        case "Advance": {
+          const { cursor, nextDue, nextNominal, state, updated } = update
+          jobs.replace(entry, { ...row, revision, cursor, nextNominal, nextDue, state, updated })
+          break
+        }
+        case "Replace":
+          jobs.replace(
+            entry,
+            jobs.compact({ ...update.row, id: row.id, incarnation, revision, created: row.created })
+          )
+          break
+        case "Delete":
+          jobs.delete(entry)
+          break
+      }
+      if (cancel !== null) runs.cancel(runs.goingIds(row.id, incarnation), cancel, now, null, hints)
+      for (const run of change.runs) runs.add(run, now, hints)
+      for (const verdict of change.verdicts) verdicts.record(verdict)
+      if (update._tag === "Delete") jobRemoved(row.id, incarnation)
+      return "ok"
+    }
+
+    return {
+      capabilities,
+
+      insertJobs: (rows) =>
+        Effect.sync(() => {
+          const answers = rows.map((row) => jobs.insert(row) ? "inserted" : "exists")
+          if (answers.includes("inserted")) publish({ _tag: "jobs" })
+          return answers
+        }),
+
+      jobs: (query) => Effect.sync(() => jobs.select(query)),
+
+      due: ({ limit, now }) =>
+        Effect.sync(() => ({
+          jobs: jobs.due(now, limit).map((job) => {
+            const { going, latest } = runs.goingOf(job.id, job.incarnation)
+            return { job, going, latest }
+          }),
+          next: jobs.nextDue(now)
+        })),
+
+      commit: ({ changes, now }) =>
+        verb((hints) => {
+          const answers = changes.map((change) => carryOut(change, now, hints))
+          if (answers.includes("ok")) publish({ _tag: "jobs" })
+          return answers
+        }),
+
+      enqueue: (request) =>
+        verb((hints) => request.runs.map((run) => runs.add(run, request.now, hints) ? "added" : "duplicate")),
+
+      claim: (request) => Effect.sync(() => runs.claim(request)),
+
+      settle: ({ now, settlements }) =>
+        verb((hints) => settlements.map((settlement) => runs.settle(settlement, now, hints))),
+
+      note: ({ fence, progress, run }) => Effect.sync(() => runs.note(run, fence, progress)),
+
+      cancel: ({ expiresAt, incarnation, job, now, request, runs: ids }) =>
+        verb((hints) => {
+          const selected = ids ?? (job === undefined ? [] : runs.goingIds(job, incarnation))
+          runs.cancel(selected, request, now, expiresAt, hints)
+          return { settled: hints.settled.slice(), flagged: hints.flagged.slice() }
+        }),
+
+      runs: (query) => Effect.sync(() => runs.select(query)),
+
+      verdicts: (query) => Effect.sync(() => verdicts.select(query)),
+
+      beat: (node) =>
+        Effect.sync(() => {
+          nodes.set(node.id, node)
+          return runs.heldBy(node.id)
+        }),
+
+      leave: ({ node, now }) =>
+        verb((hints) => {
+          nodes.delete(node)
+          runs.take(node, now, Infinity, hints)
+        }),
+
+      reap: ({ limit, now }) =>
+        verb((hints) => {
+          const released: Array<string> = []
+          const abandoned: Array<string> = []
+          for (const node of new Set([...runs.holders(), ...nodes.keys()])) {
+            const lease = nodes.get(node)
+            if (lease !== undefined && lease.expiresAt >= now) continue
+            const taken = runs.take(node, now, limit - released.length - abandoned.length, hints)
+            released.push(...taken.released)
+            abandoned.push(...taken.abandoned)
+            if (runs.heldBy(node).length === 0) nodes.delete(node)
+          }
+          return { released, abandoned }
+        }),
+
+      sweep: ({ before, limit, now }) =>
+        Effect.sync(() => {
+          const expired = runs.sweep(now, limit)
+          const outdated = verdicts.sweep(before, limit)
+          const over = jobs.sweep(before, limit, (row) => runs.hasRunsOf(row.id, row.incarnation))
+          for (const { row } of over) jobRemoved(row.id, row.incarnation)
+          return expired + outdated + over.length
+        }),
+
+      signals: Stream.fromPubSub(hub)
+    }
+  })
+
+/**
+ * An empty store that keeps the default amount of history.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer: Layer.Layer<JobStore> = Layer.effect(JobStore, make())
+
+/**
+ * An empty store that keeps as much history as told.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerWith = (options: Options): Layer.Layer<JobStore> => Layer.effect(JobStore, make(options))

@@ -1,0 +1,161 @@
+/**
+ * The table of jobs: by id, by the instant at which they are due, and in the order of their ids when somebody asks for it.
+ *
+ * @since 0.1.0
+ */
+import type { JobQuery, JobRow } from "../../JobStore.ts"
+import { Heap, type Slotted } from "./heap.ts"
+
+export class JobEntry implements Slotted {
+  slot = -1
+  row: JobRow
+
+  constructor(row: JobRow) {
+    this.row = row
+  }
+}
+
+/** How many texts are remembered for sharing. */
+const sharedTexts = 4096
+
+export class Jobs {
+  private readonly byId = new Map<string, JobEntry>()
+  private readonly byDue = new Heap<JobEntry>((a, b) =>
+    a.row.nextDue! < b.row.nextDue! || (a.row.nextDue === b.row.nextDue && a.row.id < b.row.id)
+  )
+  /** Jobs that have no further instant, the longest unchanged first. */
+  private readonly over = new Heap<JobEntry>((a, b) => a.row.updated < b.row.updated)
+  /** All in the order of their ids, or `undefined` since an id was added or removed. Sorting only when asked keeps adding cheap. */
+  private sorted: Array<JobEntry> | undefined
+  private readonly texts = new Map<string, string>()
+
+  get(id: string): JobEntry | undefined {
+    return this.byId.get(id)
+  }
+
+  has(id: string, incarnation: string): boolean {
+    return this.byId.get(id)?.row.incarnation === incarnation
+  }
+
+  insert(row: JobRow): boolean {
+    if (this.byId.has(row.id)) return false
+    const entry = new JobEntry(this.compact(row))
+    this.byId.set(row.id, entry)
+    this.place(entry)
+    this.sorted = undefined
+    return true
+  }
+
+  replace(entry: JobEntry, row: JobRow): void {
+    const before = this.heapOf(entry)
+    entry.row = row
+    const after = this.heapOf(entry)
+    if (before === after) return before?.moved(entry)
+    before?.remove(entry)
+    after?.add(entry)
+  }
+
+  delete(entry: JobEntry): void {
+    this.heapOf(entry)?.remove(entry)
+    this.byId.delete(entry.row.id)
+    this.sorted = undefined
+  }
+
+  due(now: number, limit: number): Array<JobRow> {
+    return this.byDue.leading(limit, (entry) => entry.row.nextDue! <= now).map((entry) => entry.row)
+  }
+
+  nextDue(now: number): number | null {
+    return this.byDue.firstBeyond((entry) => entry.row.nextDue! <= now)?.row.nextDue ?? null
+  }
+
+  select(query: JobQuery): Array<JobRow> {
+    const rows: Array<JobRow> = []
+    const { after, ids, prefix = "", state, task } = query
+    const entries = ids === undefined ? this.inOrder() : this.named(ids)
+    const start = after === undefined || after < prefix ? prefix : after
+    for (let i = lowerBound(entries, start); i < entries.length && rows.length < query.limit; i++) {
+      const row = entries[i]!.row
+      if (!row.id.startsWith(prefix)) break
+      if (row.id === after) continue
+      if (task !== undefined && row.task !== task) continue
+      if (state !== undefined && row.state !== state) continue
+      rows.push(row)
+    }
+    return rows
+  }
+
+  /** Forgets jobs that are done, were last changed before `before` and have no run left. */
+  sweep(before: number, limit: number, inUse: (row: JobRow) => boolean): Array<JobEntry> {
+    const swept = this.over.leading(Infinity, (entry) => entry.row.updated < before)
+      .filter((entry) => !inUse(entry.row))
+      .slice(0, limit)
+    for (const entry of swept) this.delete(entry)
+    return swept
+  }
+
+  /** A copy in which texts that many jobs have in common are shared: a million jobs have few triggers and policies. */
+  compact(row: JobRow): JobRow {
+    return {
+      id: row.id,
+      incarnation: row.incarnation,
+      revision: row.revision,
+      task: this.share(row.task),
+      lane: this.share(row.lane),
+      trigger: this.share(row.trigger),
+      payload: row.payload,
+      policy: this.share(row.policy),
+      tags: this.share(row.tags),
+      metadata: this.share(row.metadata),
+      anchor: row.anchor,
+      cursor: row.cursor,
+      nextNominal: row.nextNominal,
+      nextDue: row.nextDue,
+      state: row.state,
+      pause: row.pause,
+      overrides: row.overrides,
+      tz: this.share(row.tz),
+      created: row.created,
+      updated: row.updated
+    }
+  }
+
+  private heapOf(entry: JobEntry): Heap<JobEntry> | undefined {
+    if (entry.row.nextDue !== null) return this.byDue
+    if (entry.row.state === "done") return this.over
+    return undefined
+  }
+
+  private place(entry: JobEntry): void {
+    this.heapOf(entry)?.add(entry)
+  }
+
+  private inOrder(): Array<JobEntry> {
+    return this.sorted ??= Array.from(this.byId.values()).toSorted(byId)
+  }
+
+  private named(ids: ReadonlyArray<string>): Array<JobEntry> {
+    return Array.from(new Set(ids), (id) => this.byId.get(id)).filter((entry) => entry !== undefined).toSorted(byId)
+  }
+
+  private share(text: string): string {
+    const known = this.texts.get(text)
+    if (known !== undefined) return known
+    if (this.texts.size >= sharedTexts) this.texts.clear()
+    this.texts.set(text, text)
+    return text
+  }
+}
+
+const byId = (a: JobEntry, b: JobEntry): number => a.row.id < b.row.id ? -1 : 1
+
+const lowerBound = (entries: ReadonlyArray<JobEntry>, id: string): number => {
+  let low = 0
+  let high = entries.length
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (entries[middle]!.row.id < id) low = middle + 1
+    else high = middle
+  }
+  return low
+}

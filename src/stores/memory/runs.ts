@@ -1,0 +1,505 @@
+/**
+ * The table of runs and the queues they stand in.
+ *
+ * A run is in exactly one place at a time, as its state says: in its lane's queue, among the waiting, among the blocked of its job's
+ * incarnation, with its node, or in the history. `move` is the only way from one to another.
+ *
+ * @since 0.1.0
+ */
+import type { CancelRequest, Held, NewRun, RunQuery, RunRow, RunState, Settlement, Signal } from "../../JobStore.ts"
+import { Heap, type Slotted } from "./heap.ts"
+import { type Incarnate, Incarnations } from "./incarnations.ts"
+
+/** What a verb did to runs, as hints for those who wait for it. */
+export class Hints {
+  ready = false
+  readonly settled: Array<string> = []
+  readonly flagged: Array<string> = []
+
+  signals(): Array<Signal> {
+    const signals: Array<Signal> = []
+    if (this.flagged.length > 0) signals.push({ _tag: "cancel", runs: this.flagged })
+    if (this.settled.length > 0) signals.push({ _tag: "settled", runs: this.settled })
+    if (this.ready) signals.push({ _tag: "ready" })
+    return signals
+  }
+}
+
+class Expiry implements Slotted {
+  slot = -1
+  readonly at: number
+  readonly run: RunEntry
+
+  constructor(at: number, run: RunEntry) {
+    this.at = at
+    this.run = run
+  }
+}
+
+class RunEntry implements Slotted {
+  slot = -1
+  row: RunRow
+  readonly family: Family | null
+  /** Neighbours among the ended runs of the family. */
+  newer: RunEntry | undefined = undefined
+  older: RunEntry | undefined = undefined
+  expiry: Expiry | undefined = undefined
+
+  constructor(row: RunRow, family: Family | null) {
+    this.row = row
+    this.family = family
+  }
+}
+
+/** The runs of one incarnation of a job. */
+class Family implements Incarnate<Family> {
+  older: Family | undefined = undefined
+  readonly job: string
+  readonly incarnation: string
+  admitted = 0
+  going: Set<RunEntry> | undefined = undefined
+  blocked: Heap<RunEntry> | undefined = undefined
+  /** The one that ended last, first of a chain. */
+  ended: RunEntry | undefined = undefined
+
+  constructor(job: string, incarnation: string) {
+    this.job = job
+    this.incarnation = incarnation
+  }
+}
+
+export class Runs {
+  private readonly keep: number
+  private readonly jobExists: (job: string, incarnation: string) => boolean
+
+  private readonly going = new Map<string, RunEntry>()
+  private readonly done = new Map<string, RunEntry>()
+  private readonly families = new Incarnations<Family>()
+  private readonly lanes = new Map<string, Heap<RunEntry>>()
+  private readonly waiting = new Heap<RunEntry>((a, b) =>
+    a.row.readyAt! < b.row.readyAt! || (a.row.readyAt === b.row.readyAt && a.row.id < b.row.id)
+  )
+  private readonly held = new Map<string, Set<RunEntry>>()
+  private readonly uniqueKeys = new Map<string, RunEntry>()
+  /** The newest done runs. What falls out of here is forgotten, unless it is the last run of a job that exists. */
+  private readonly newest = new Heap<RunEntry>((a, b) =>
+    a.row.finished! < b.row.finished! || (a.row.finished === b.row.finished && a.row.id < b.row.id)
+  )
+  private readonly expiries = new Heap<Expiry>((a, b) => a.at < b.at)
+
+  constructor(keep: number, jobExists: (job: string, incarnation: string) => boolean) {
+    this.keep = keep
+    this.jobExists = jobExists
+  }
+
+  add(run: NewRun, now: number, hints: Hints): boolean {
+    if (this.find(run.id) !== undefined) return false
+    if (run.uniqueKey !== null && this.uniqueKeys.has(run.uniqueKey)) return false
+    const family = this.familyOf(run)
+    const blocked = run.serial !== null && family !== null && family.admitted >= run.serial
+    const entry = new RunEntry(queued(run, blocked ? "blocked" : stateAt(run.readyAt, now)), family)
+    this.going.set(run.id, entry)
+    if (run.uniqueKey !== null) this.uniqueKeys.set(run.uniqueKey, entry)
+    if (family !== null) (family.going ??= new Set()).add(entry)
+    this.enter(entry)
+    hints.ready = true
+    return true
+  }
+
+  claim(request: {
+    readonly node: string
+    readonly lanes: ReadonlyArray<string>
+    readonly limit: number
+    readonly now: number
+  }): { readonly runs: Array<RunRow>; readonly next: number | null } {
+    const { limit, node, now } = request
+    for (let run = this.waiting.first; run !== undefined && run.row.readyAt! <= now; run = this.waiting.first) {
+      this.move(run, { ...run.row, state: "ready", orderAt: run.row.readyAt! - run.row.boost })
+    }
+    const queues = request.lanes.map((lane) => this.lanes.get(lane)).filter((queue) => queue !== undefined)
+    const runs: Array<RunRow> = []
+    while (runs.length < limit) {
+      let first: RunEntry | undefined
+      for (const queue of queues) {
+        const run = queue.first
+        if (run !== undefined && (first === undefined || comesBefore(run, first))) first = run
+      }
+      if (first === undefined) break
+      const row: RunRow = {
+        ...first.row,
+        state: "running",
+        orderAt: null,
+        fence: first.row.fence + 1,
+        node,
+        claimed: now
+      }
+      this.move(first, row)
+      runs.push(row)
+    }
+    return { runs, next: this.waiting.first?.row.readyAt ?? null }
+  }
+
+  settle(settlement: Settlement, now: number, hints: Hints): "ok" | "already" | "stale" {
+    const { fence, next } = settlement
+    const run = this.find(settlement.run)
+    if (run === undefined || run.row.fence !== fence) return "stale"
+    if (run.row.state !== "running") return "already"
+    const { row } = run
+    switch (next._tag) {
+      case "Done": {
+        const { _tag, ...end } = next
+        this.end(run, { ...row, ...end }, hints)
+        break
+      }
+      case "Retry": {
+        const { attempt, attempts, readyAt, started } = next
+        if (row.cancel !== null) {
+          this.end(run, cancelled({ ...row, started, attempt, attempts }, row.cancel, now, null), hints)
+        } else {
+          const state = stateAt(readyAt, now)
+          const orderAt = state === "ready" ? readyAt - row.boost : null
+          this.move(run, { ...row, state, orderAt, readyAt, node: null, started, attempt, attempts })
+          hints.ready = true
+        }
+        break
+      }
+      case "Release": {
+        if (row.cancel !== null) this.end(run, cancelled(row, row.cancel, now, null), hints)
+        else this.requeue(run, row.fence, hints)
+        break
+      }
+    }
+    this.promote(run.family, now, hints)
+    for (const follow of settlement.follow) this.add(follow, now, hints)
+    return "ok"
+  }
+
+  note(id: string, fence: number, progress: string): void {
+    const run = this.going.get(id)
+    if (run !== undefined && run.row.state === "running" && run.row.fence === fence) {
+      run.row = { ...run.row, progress }
+    }
+  }
+
+  /** Ends the runs that are not running, and flags the others. */
+  cancel(
+    selected: ReadonlyArray<string>,
+    request: CancelRequest,
+    now: number,
+    expiresAt: number | null,
+    hints: Hints
+  ): void {
+    const reason = JSON.stringify({ reason: request.reason, by: request.by })
+    const families = new Set<Family | null>()
+    for (const id of selected) {
+      const run = this.going.get(id)
+      if (run === undefined) continue
+      if (run.row.state === "running") {
+        if (run.row.cancel === null) run.row = { ...run.row, cancel: reason }
+        hints.flagged.push(id)
+      } else {
+        families.add(run.family)
+        this.end(run, cancelled(run.row, reason, now, expiresAt), hints)
+      }
+    }
+    for (const family of families) this.promote(family, now, hints)
+  }
+
+  heldBy(node: string): Array<Held> {
+    return Array.from(this.held.get(node) ?? [], ({ row }) => ({ run: row.id, fence: row.fence, cancel: row.cancel }))
+  }
+
+  holders(): Array<string> {
+    return Array.from(this.held.keys())
+  }
+
+  /** Takes up to `limit` claims from a node. */
+  take(
+    node: string,
+    now: number,
+    limit: number,
+    hints: Hints
+  ): { released: Array<string>; abandoned: Array<string> } {
+    const released: Array<string> = []
+    const abandoned: Array<string> = []
+    for (const run of Array.from(this.held.get(node) ?? []).slice(0, limit)) {
+      const { row } = run
+      // the fence grows, so that a late settlement of this claim is not taken for one that was recorded
+      const fence = row.fence + 1
+      if (row.atMostOnce || row.cancel !== null) {
+        this.end(run, { ...row, fence, finished: now, outcome: "abandoned" }, hints)
+        this.promote(run.family, now, hints)
+        abandoned.push(row.id)
+      } else {
+        this.requeue(run, fence, hints)
+        released.push(row.id)
+      }
+    }
+    return { released, abandoned }
+  }
+
+  /** How many runs of an incarnation are going, and the newest of them. */
+  goingOf(job: string, incarnation: string): { readonly going: number; readonly latest: string | null } {
+    let latest: RunEntry | undefined
+    const going = this.families.get(job, incarnation)?.going
+    if (going === undefined) return { going: 0, latest: null }
+    for (const run of going) {
+      if (latest === undefined || plannedBefore(latest, run)) latest = run
+    }
+    return { going: going.size, latest: latest?.row.id ?? null }
+  }
+
+  goingIds(job: string, incarnation?: string): Array<string> {
+    const ids: Array<string> = []
+    for (const family of this.families.of(job, incarnation)) {
+      for (const run of family.going ?? []) ids.push(run.row.id)
+    }
+    return ids
+  }
+
+  hasRunsOf(job: string, incarnation: string): boolean {
+    return this.families.get(job, incarnation) !== undefined
+  }
+
+  /** The job's last run is no longer kept for its sake. */
+  jobRemoved(job: string, incarnation: string): void {
+    const last = this.families.get(job, incarnation)?.ended
+    if (last !== undefined && last.slot < 0) this.forget(last)
+  }
+
+  select(query: RunQuery): Array<RunRow> {
+    if (query.limit <= 0) return []
+    // The wanted rows, the last in front: whatever comes before that one takes its place, and the others need no order.
+    const page = new Heap<{ readonly row: RunRow; slot: number }>((a, b) => listedBefore(b.row, a.row))
+    for (const { row } of this.candidates(query)) {
+      if (query.job !== undefined && row.job !== query.job) continue
+      if (query.incarnation !== undefined && row.incarnation !== query.incarnation) continue
+      if (query.task !== undefined && row.task !== query.task) continue
+      if (query.going !== undefined && query.going !== (row.state !== "done")) continue
+      if (query.after !== undefined && !listedBefore(query.after, row)) continue
+      if (page.size === query.limit) {
+        if (!listedBefore(row, page.first!.row)) continue
+        page.remove(page.first!)
+      }
+      page.add({ row, slot: -1 })
+    }
+    return page.leading(Infinity, () => true).map(({ row }) => row).toReversed()
+  }
+
+  /** Forgets up to `limit` done runs that have expired; answers with how many. */
+  sweep(now: number, limit: number): number {
+    let swept = 0
+    for (let next = this.expiries.first; next !== undefined && next.at <= now && swept < limit; swept++) {
+      this.forget(next.run)
+      next = this.expiries.first
+    }
+    return swept
+  }
+
+  private find(id: string): RunEntry | undefined {
+    return this.going.get(id) ?? this.done.get(id)
+  }
+
+  private familyOf(run: NewRun): Family | null {
+    if (run.job === null || run.incarnation === null) return null
+    let family = this.families.get(run.job, run.incarnation)
+    if (family === undefined) {
+      family = new Family(run.job, run.incarnation)
+      this.families.add(family)
+    }
+    return family
+  }
+
+  private *candidates(query: RunQuery): Generator<RunEntry> {
+    if (query.ids !== undefined) {
+      for (const id of new Set(query.ids)) {
+        const run = this.find(id)
+        if (run !== undefined) yield run
+      }
+    } else if (query.job !== undefined) {
+      for (const family of this.families.of(query.job, query.incarnation)) {
+        yield* family.going ?? []
+        for (let run = family.ended; run !== undefined; run = run.older) yield run
+      }
+    } else {
+      if (query.going !== false) yield* this.going.values()
+      if (query.going !== true) yield* this.done.values()
+    }
+  }
+
+  private move(run: RunEntry, row: RunRow): void {
+    this.exit(run)
+    run.row = row
+    this.enter(run)
+  }
+
+  private enter(run: RunEntry): void {
+    const { row } = run
+    if (run.family !== null && isAdmitted(row.state)) run.family.admitted++
+    switch (row.state) {
+      case "ready": {
+        let queue = this.lanes.get(row.lane)
+        if (queue === undefined) this.lanes.set(row.lane, queue = new Heap(comesBefore))
+        return queue.add(run)
+      }
+      case "waiting":
+        return this.waiting.add(run)
+      case "blocked":
+        return (run.family!.blocked ??= new Heap(plannedBefore)).add(run)
+      case "running": {
+        let claims = this.held.get(row.node!)
+        if (claims === undefined) this.held.set(row.node!, claims = new Set())
+        claims.add(run)
+        return
+      }
+      case "done":
+        return this.newest.add(run)
+    }
+  }
+
+  private exit(run: RunEntry): void {
+    const { row } = run
+    if (run.family !== null && isAdmitted(row.state)) run.family.admitted--
+    switch (row.state) {
+      case "ready":
+        return this.lanes.get(row.lane)!.remove(run)
+      case "waiting":
+        return this.waiting.remove(run)
+      case "blocked": {
+        run.family!.blocked!.remove(run)
+        if (run.family!.blocked!.size === 0) run.family!.blocked = undefined
+        return
+      }
+      case "running": {
+        const claims = this.held.get(row.node!)!
+        claims.delete(run)
+        if (claims.size === 0) this.held.delete(row.node!)
+        return
+      }
+      case "done":
+        if (run.slot >= 0) this.newest.remove(run)
+    }
+  }
+
+  /** Hands a claim back: the run stands where it stood in its queue. */
+  private requeue(run: RunEntry, fence: number, hints: Hints): void {
+    const { row } = run
+    const orderAt = (row.readyAt ?? row.planned) - row.boost
+    this.move(run, { ...row, state: "ready", orderAt, fence, node: null, claimed: null })
+    hints.ready = true
+  }
+
+  private end(run: RunEntry, row: RunRow, hints: Hints): void {
+    const { family } = run
+    this.move(run, { ...row, state: "done", orderAt: null, node: null })
+    this.going.delete(row.id)
+    this.done.set(row.id, run)
+    if (row.uniqueKey !== null) this.uniqueKeys.delete(row.uniqueKey)
+    if (row.expiresAt !== null) this.expiries.add(run.expiry = new Expiry(row.expiresAt, run))
+    hints.settled.push(row.id)
+    if (family !== null) {
+      family.going!.delete(run)
+      if (family.going!.size === 0) family.going = undefined
+      const last = family.ended
+      run.older = last
+      if (last !== undefined) last.newer = run
+      family.ended = run
+      if (last !== undefined && last.slot < 0) this.forget(last)
+    }
+    if (this.newest.size > this.keep) this.retire(this.newest.first!)
+  }
+
+  private promote(family: Family | null, now: number, hints: Hints): void {
+    if (family === null) return
+    for (let run = family.blocked?.first; run !== undefined; run = family.blocked?.first) {
+      const { row } = run
+      if (row.serial !== null && family.admitted >= row.serial) return
+      const state = stateAt(row.readyAt, now)
+      this.move(run, { ...row, state, orderAt: state === "ready" ? row.planned - row.boost : null })
+      hints.ready = true
+    }
+  }
+
+  /** Takes a run out of the newest; it stays without a slot if it is the last run of a job that exists. */
+  private retire(run: RunEntry): void {
+    const { family } = run
+    this.newest.remove(run)
+    if (family?.ended !== run || !this.jobExists(family.job, family.incarnation)) this.forget(run)
+  }
+
+  private forget(run: RunEntry): void {
+    const { family } = run
+    this.exit(run)
+    this.done.delete(run.row.id)
+    if (run.expiry !== undefined) this.expiries.remove(run.expiry)
+    if (family === null) return
+    if (run.newer !== undefined) run.newer.older = run.older
+    else family.ended = run.older
+    if (run.older !== undefined) run.older.newer = run.newer
+    if (family.ended === undefined && family.going === undefined) this.families.delete(family)
+  }
+}
+
+const isAdmitted = (state: RunState): boolean => state !== "done" && state !== "blocked"
+
+const stateAt = (readyAt: number | null, now: number): "ready" | "waiting" =>
+  readyAt !== null && readyAt > now ? "waiting" : "ready"
+
+const comesBefore = (a: RunEntry, b: RunEntry): boolean =>
+  a.row.orderAt! < b.row.orderAt! || (a.row.orderAt === b.row.orderAt && a.row.id < b.row.id)
+
+const plannedBefore = (a: RunEntry, b: RunEntry): boolean =>
+  a.row.planned < b.row.planned || (a.row.planned === b.row.planned && a.row.id < b.row.id)
+
+type Place = { readonly finished: number | null; readonly id: string }
+
+/** The order of the history: what is going first, then what finished last; ties by descending id. */
+const listedBefore = (a: Place, b: Place): boolean => {
+  if (a.finished === b.finished) return a.id > b.id
+  if (a.finished === null) return true
+  if (b.finished === null) return false
+  return a.finished > b.finished
+}
+
+const queued = (run: NewRun, state: RunState): RunRow => ({
+  id: run.id,
+  job: run.job,
+  incarnation: run.incarnation,
+  nominal: run.nominal,
+  planned: run.planned,
+  origin: run.origin,
+  task: run.task,
+  taskVersion: run.taskVersion,
+  lane: run.lane,
+  payload: run.payload,
+  policy: run.policy,
+  readyAt: run.readyAt,
+  boost: run.boost,
+  serial: run.serial,
+  atMostOnce: run.atMostOnce,
+  uniqueKey: run.uniqueKey,
+  trace: run.trace,
+  created: run.created,
+  state,
+  orderAt: state === "ready" ? (run.readyAt ?? run.planned) - run.boost : null,
+  fence: 0,
+  attempt: 0,
+  attempts: "[]",
+  node: null,
+  cancel: null,
+  claimed: null,
+  started: null,
+  finished: null,
+  outcome: null,
+  result: null,
+  progress: null,
+  expiresAt: null
+})
+
+const cancelled = (row: RunRow, cancel: string, now: number, expiresAt: number | null): RunRow => ({
+  ...row,
+  cancel,
+  finished: now,
+  outcome: "cancelled",
+  expiresAt
+})
