@@ -406,8 +406,8 @@ export interface Service {
   readonly jobs: (query: JobQuery) => Effect.Effect<ReadonlyArray<JobRow>, StoreError>
 
   /**
-   * The jobs with `nextDue <= now`, the longest due first, at most `limit`; and the smallest `nextDue` beyond `now`, or `null`.
-   * Reads only.
+   * The jobs with `nextDue <= now`, the longest due first, at most `limit`; and the smallest `nextDue` beyond `now`, or `null`. When
+   * `limit` jobs are answered there may be more: ask again; `next` need not be known then and may be `null`. Reads only.
    */
   readonly due: (request: { readonly now: number; readonly limit: number }) => Effect.Effect<{
     readonly jobs: ReadonlyArray<DueJob>

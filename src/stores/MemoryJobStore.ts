@@ -114,13 +114,10 @@ export const make = (options: Options = {}): Effect.Effect<Service> =>
       jobs: (query) => Effect.sync(() => jobs.select(query)),
 
       due: ({ limit, now }) =>
-        Effect.sync(() => ({
-          jobs: jobs.due(now, limit).map((job) => {
-            const { going, latest } = runs.goingOf(job.id, job.incarnation)
-            return { job, going, latest }
-          }),
-          next: jobs.nextDue(now)
-        })),
+        Effect.sync(() => {
+          const { next, rows } = jobs.due(now, limit)
+          return { jobs: rows.map((job) => ({ job, ...runs.goingOf(job.id, job.incarnation) })), next }
+        }),
 
       commit: ({ changes, now }) =>
         verb((hints) => {

@@ -20,9 +20,7 @@ const sharedTexts = 4096
 
 export class Jobs {
   private readonly byId = new Map<string, JobEntry>()
-  private readonly byDue = new Heap<JobEntry>((a, b) =>
-    a.row.nextDue! < b.row.nextDue! || (a.row.nextDue === b.row.nextDue && a.row.id < b.row.id)
-  )
+  private readonly byDue = new Heap<JobEntry>((a, b) => a.row.nextDue! < b.row.nextDue!)
   /** Jobs that have no further instant, the longest unchanged first. */
   private readonly over = new Heap<JobEntry>((a, b) => a.row.updated < b.row.updated)
   /** All in the order of their ids, or `undefined` since an id was added or removed. Sorting only when asked keeps adding cheap. */
@@ -61,12 +59,14 @@ export class Jobs {
     this.sorted = undefined
   }
 
-  due(now: number, limit: number): Array<JobRow> {
-    return this.byDue.leading(limit, (entry) => entry.row.nextDue! <= now).map((entry) => entry.row)
-  }
-
-  nextDue(now: number): number | null {
-    return this.byDue.firstBeyond((entry) => entry.row.nextDue! <= now)?.row.nextDue ?? null
+  due(now: number, limit: number): { readonly rows: Array<JobRow>; readonly next: number | null } {
+    const isDue = (entry: JobEntry) => entry.row.nextDue! <= now
+    const entries = this.byDue.leading(limit, isDue)
+    return {
+      rows: entries.map((entry) => entry.row),
+      // looking beyond all that is due pays only when that is little: below the limit
+      next: entries.length < limit ? this.byDue.firstBeyond(isDue)?.row.nextDue ?? null : null
+    }
   }
 
   select(query: JobQuery): Array<JobRow> {

@@ -76,15 +76,11 @@ export class Runs {
   private readonly done = new Map<string, RunEntry>()
   private readonly families = new Incarnations<Family>()
   private readonly lanes = new Map<string, Heap<RunEntry>>()
-  private readonly waiting = new Heap<RunEntry>((a, b) =>
-    a.row.readyAt! < b.row.readyAt! || (a.row.readyAt === b.row.readyAt && a.row.id < b.row.id)
-  )
+  private readonly waiting = new Heap<RunEntry>((a, b) => a.row.readyAt! < b.row.readyAt!)
   private readonly held = new Map<string, Set<RunEntry>>()
   private readonly uniqueKeys = new Map<string, RunEntry>()
   /** The newest done runs. What falls out of here is forgotten, unless it is the last run of a job that exists. */
-  private readonly newest = new Heap<RunEntry>((a, b) =>
-    a.row.finished! < b.row.finished! || (a.row.finished === b.row.finished && a.row.id < b.row.id)
-  )
+  private readonly newest = new Heap<RunEntry>((a, b) => a.row.finished! < b.row.finished!)
   private readonly expiries = new Heap<Expiry>((a, b) => a.at < b.at)
 
   constructor(keep: number, jobExists: (job: string, incarnation: string) => boolean) {
@@ -271,17 +267,15 @@ export class Runs {
     if (query.limit <= 0) return []
     // The wanted rows, the last in front: whatever comes before that one takes its place, and the others need no order.
     const page = new Heap<{ readonly row: RunRow; slot: number }>((a, b) => listedBefore(b.row, a.row))
-    for (const { row } of this.candidates(query)) {
-      if (query.job !== undefined && row.job !== query.job) continue
-      if (query.incarnation !== undefined && row.incarnation !== query.incarnation) continue
-      if (query.task !== undefined && row.task !== query.task) continue
-      if (query.going !== undefined && query.going !== (row.state !== "done")) continue
-      if (query.after !== undefined && !listedBefore(query.after, row)) continue
-      if (page.size === query.limit) {
-        if (!listedBefore(row, page.first!.row)) continue
-        page.remove(page.first!)
+    for (const runs of this.candidates(query)) {
+      for (const { row } of runs) {
+        if (!isWanted(row, query)) continue
+        if (page.size === query.limit) {
+          if (!listedBefore(row, page.first!.row)) continue
+          page.remove(page.first!)
+        }
+        page.add({ row, slot: -1 })
       }
-      page.add({ row, slot: -1 })
     }
     return page.leading(Infinity, () => true).map(({ row }) => row).toReversed()
   }
@@ -310,21 +304,19 @@ export class Runs {
     return family
   }
 
-  private *candidates(query: RunQuery): Generator<RunEntry> {
+  /** Where to look for what is asked for. */
+  private candidates(query: RunQuery): ReadonlyArray<Iterable<RunEntry>> {
     if (query.ids !== undefined) {
-      for (const id of new Set(query.ids)) {
-        const run = this.find(id)
-        if (run !== undefined) yield run
-      }
-    } else if (query.job !== undefined) {
-      for (const family of this.families.of(query.job, query.incarnation)) {
-        yield* family.going ?? []
-        for (let run = family.ended; run !== undefined; run = run.older) yield run
-      }
-    } else {
-      if (query.going !== false) yield* this.going.values()
-      if (query.going !== true) yield* this.done.values()
+      return [Array.from(new Set(query.ids), (id) => this.find(id)).filter((run) => run !== undefined)]
     }
+    if (query.job !== undefined) {
+      return Array.from(this.families.of(query.job, query.incarnation)).flatMap((family) => [
+        family.going ?? [],
+        endedOf(family)
+      ])
+    }
+    if (query.going === undefined) return [this.going.values(), this.done.values()]
+    return [(query.going ? this.going : this.done).values()]
   }
 
   private move(run: RunEntry, row: RunRow): void {
@@ -459,6 +451,17 @@ const listedBefore = (a: Place, b: Place): boolean => {
   if (a.finished === null) return true
   if (b.finished === null) return false
   return a.finished > b.finished
+}
+
+const isWanted = (row: RunRow, query: RunQuery): boolean =>
+  (query.job === undefined || row.job === query.job) &&
+  (query.incarnation === undefined || row.incarnation === query.incarnation) &&
+  (query.task === undefined || row.task === query.task) &&
+  (query.going === undefined || query.going === (row.state !== "done")) &&
+  (query.after === undefined || listedBefore(query.after, row))
+
+function* endedOf(family: Family): Generator<RunEntry> {
+  for (let run = family.ended; run !== undefined; run = run.older) yield run
 }
 
 const queued = (run: NewRun, state: RunState): RunRow => ({
