@@ -503,19 +503,25 @@ export interface Service {
   readonly leave: (request: { readonly node: string; readonly now: number }) => Effect.Effect<void, StoreError>
 
   /**
-   * Takes the claims of nodes whose lease has ended, or which the store knows to be gone: at most `limit` runs become ready again, those
-   * that must not run twice end as `abandoned`, those flagged for cancellation too. Such nodes are forgotten when nothing is left to
-   * them. A node beats before it claims: claims of a node that has no lease are taken as well.
+   * Takes the claims of nodes which the store knows to be gone (a dead process of this host) and, with `includeExpired`, of nodes
+   * whose lease has ended: at most `limit` runs become ready again, those that must not run twice end as `abandoned`, those flagged
+   * for cancellation too. Such nodes are forgotten when nothing is left to
+   * them. A node beats before it claims: with `includeExpired`, claims of a node that has no lease are taken as well.
    * Answers with the ids. Signals `ready`, `settled`.
    */
-  readonly reap: (request: { readonly now: number; readonly limit: number }) => Effect.Effect<{
+  readonly reap: (request: {
+    readonly now: number
+    /** False while this node itself has not been in good health for a whole lease: then nobody's silence means anything. */
+    readonly includeExpired: boolean
+    readonly limit: number
+  }) => Effect.Effect<{
     readonly released: ReadonlyArray<string>
     readonly abandoned: ReadonlyArray<string>
   }, StoreError>
 
   /**
-   * Forgets, at most `limit` of each: done runs with `expiresAt <= now`; verdicts that end before `before`; jobs that are `done`, were
-   * last changed before `before` and have no run of their incarnation left. Answers with how many rows went.
+   * Forgets, at most `limit` of each: done runs with `expiresAt <= now`; verdicts that end before `before`. Jobs are never forgotten: a
+   * `done` job is what keeps a declared one-off from running again. Answers with how many rows went.
    */
   readonly sweep: (request: {
     readonly now: number

@@ -74,6 +74,21 @@ export const Delivery = Schema.Literals(["atLeastOnce", "atMostOnce"])
 export type Delivery = typeof Delivery.Type
 
 /**
+ * What becomes of a job whose trigger has no further occurrence: it stays, as `done`, so that declaring it again does not run it again;
+ * or it is removed, and only its runs stay in the history.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export const WhenDone = Schema.Literals(["keep", "remove"])
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type WhenDone = typeof WhenDone.Type
+
+/**
  * A job's policy as stored. Durations are whole milliseconds.
  *
  * @category models
@@ -92,7 +107,8 @@ export const Policy = Schema.Struct({
   /** How long a finished run is remembered. */
   retention: Millis,
   /** The most attempts, whatever the retry Schedule says. */
-  maxAttempts: PositiveInt
+  maxAttempts: PositiveInt,
+  whenDone: WhenDone
 })
 
 /**
@@ -115,7 +131,8 @@ export const defaults: Policy = {
   delivery: "atLeastOnce",
   timeout: null,
   retention: 7 * 24 * 60 * 60 * 1000,
-  maxAttempts: 1000
+  maxAttempts: 1000,
+  whenDone: "keep"
 }
 
 /**
@@ -141,13 +158,19 @@ export interface Options {
   readonly retention?: Duration.Input | undefined
   /** The most attempts, whatever the retry Schedule says. Default 1,000. */
   readonly maxAttempts?: number | undefined
+  /** Default `"keep"`, and `"remove"` for a job that was given no id. See {@link WhenDone}. */
+  readonly whenDone?: WhenDone | undefined
 }
 
 const durationFields = { misfireGrace: 0, timeout: 1, retention: 0 } as const
 
 const show = (value: unknown): string => {
   try {
-    return typeof value === "string" ? JSON.stringify(value) : typeof value === "object" ? JSON.stringify(value) : String(value)
+    return typeof value === "string"
+      ? JSON.stringify(value)
+      : typeof value === "object"
+      ? JSON.stringify(value)
+      : String(value)
   } catch {
     return String(value)
   }
@@ -177,7 +200,8 @@ const expected: { readonly [K in keyof Policy]: string } = {
   delivery: `"atLeastOnce" or "atMostOnce"`,
   timeout: "a finite duration of at least 1 ms",
   retention: "a finite duration",
-  maxAttempts: "a whole number of at least 1"
+  maxAttempts: "a whole number of at least 1",
+  whenDone: `"keep" or "remove"`
 }
 
 /**

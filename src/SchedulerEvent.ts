@@ -1,0 +1,94 @@
+/**
+ * What happens in a scheduler, as it happens.
+ *
+ * Events are for watching: they are lossy when a subscriber is slow, and none is made while nobody subscribes. What must not be lost
+ * is in the store (`runs`, `explain`).
+ *
+ * @since 0.1.0
+ */
+import type * as DateTime from "effect/DateTime"
+import type { Outcome } from "./Run.ts"
+import type { Verdict } from "./Verdict.ts"
+
+/** What all events have. */
+interface At {
+  readonly at: DateTime.Utc
+}
+
+/** What the events of a run have. */
+interface OfRun extends At {
+  readonly run: string
+  /** `undefined` for an ad-hoc run. */
+  readonly job: string | undefined
+  readonly task: string
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type SchedulerEvent =
+  /** The scheduler's fibers run. */
+  | At & { readonly _tag: "SchedulerStarted"; readonly node: string }
+  | At & { readonly _tag: "SchedulerPaused" }
+  | At & { readonly _tag: "SchedulerResumed" }
+  /** The scope closes: nothing is planned or claimed any more. */
+  | At & { readonly _tag: "SchedulerStopping" }
+  /** The scope has closed; the last event. */
+  | At & { readonly _tag: "SchedulerStopped" }
+  | At & { readonly _tag: "JobAdded"; readonly job: string; readonly task: string }
+  | At & { readonly _tag: "JobUpdated"; readonly job: string }
+  | At & { readonly _tag: "JobPaused"; readonly job: string; readonly reason: string; readonly by: string }
+  | At & { readonly _tag: "JobResumed"; readonly job: string }
+  | At & { readonly _tag: "JobRemoved"; readonly job: string }
+  /** The trigger has no further occurrence. */
+  | At & { readonly _tag: "JobFinished"; readonly job: string }
+  /** The stored job does not decode; it is kept and left alone until it is scheduled anew or removed. */
+  | At & { readonly _tag: "JobQuarantined"; readonly job: string; readonly reason: string }
+  /** Occurrences were decided against. */
+  | At & { readonly _tag: "OccurrencesNotRun"; readonly verdict: Verdict }
+  | OfRun & { readonly _tag: "RunQueued"; readonly nominal: DateTime.Utc | undefined }
+  | OfRun & {
+    readonly _tag: "RunStarted"
+    readonly nominal: DateTime.Utc | undefined
+    /** 1 for the first. */
+    readonly attempt: number
+    /** Milliseconds from the nominal (or planned) instant to the start. */
+    readonly lateness: number
+  }
+  /** The attempt failed and another one comes. */
+  | OfRun & {
+    readonly _tag: "RunRetrying"
+    readonly attempt: number
+    readonly readyAt: DateTime.Utc
+    readonly error: unknown
+  }
+  /** The run is over. */
+  | OfRun & {
+    readonly _tag: "RunEnded"
+    readonly outcome: Outcome
+    readonly nominal: DateTime.Utc | undefined
+    readonly started: DateTime.Utc | undefined
+    /** The encoded success, error or defect. */
+    readonly result: unknown
+  }
+  /** The run was handed back unfinished, because the scheduler shuts down. */
+  | OfRun & { readonly _tag: "RunReleased" }
+  /** The store refused an outcome, because another node holds the run by now. */
+  | OfRun & { readonly _tag: "RunRefused" }
+  /** The run of a lost node runs again, or is abandoned because it must not. */
+  | At & { readonly _tag: "RunTakenOver"; readonly run: string; readonly abandoned: boolean }
+  /** No task of this name is known to this node; another node may know it. */
+  | At & { readonly _tag: "TaskUnknown"; readonly job: string; readonly task: string }
+  | At & { readonly _tag: "StoreUnavailable"; readonly message: string }
+  | At & { readonly _tag: "StoreRecovered"; readonly downMillis: number }
+  /** A fiber of the scheduler failed and was started again. */
+  | At & { readonly _tag: "RoleRestarted"; readonly role: string; readonly cause: string }
+
+/**
+ * The event with a given tag.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Of<Tag extends SchedulerEvent["_tag"]> = Extract<SchedulerEvent, { readonly _tag: Tag }>

@@ -1,0 +1,170 @@
+/**
+ * The decision *plan*: what becomes of the occurrences that are due.
+ *
+ * A pure function of values, the instant among them. It never enumerates a long absence: only the newest occurrences that the
+ * catch-up policy may run are looked at, everything else is decided as whole stretches of the time line.
+ *
+ * Laws (tested as properties): every due occurrence gets exactly one verdict; none gets two; the cursor never moves back and moves
+ * beyond every decided occurrence; at most `catchUpLimit` occurrences fire; the segments tile `(cursor before, cursor after]`.
+ */
+import type { Overlap, Policy } from "../Policy.ts"
+import type { Occurrences } from "../triggers/occurrences.ts"
+import type { Reason } from "../Verdict.ts"
+
+/** What a decision is made from. */
+export interface Situation {
+  readonly occurrences: Occurrences
+  readonly anchor: number
+  /** Everything up to here is decided; `-Infinity`: nothing is. */
+  readonly cursor: number
+  readonly policy: Policy
+  /** How many runs of the job are queued, running or waiting for a retry. */
+  readonly going: number
+  readonly now: number
+}
+
+/**
+ * A piece of the time line, from the end of the one before it (exclusive) to `to` (inclusive). A `fired` segment ends with the
+ * occurrence that fires and holds no other.
+ */
+export type Segment =
+  | { readonly _tag: "fired"; readonly to: number }
+  | {
+    readonly _tag: "not"
+    readonly to: number
+    readonly kind: "coalesced" | "skipped" | "missed"
+    readonly reason: Reason
+    /** The fired occurrence that stands for a coalesced stretch. */
+    readonly into?: number
+    /** How many occurrences, where that is cheap to know. */
+    readonly count: number | null
+  }
+
+export interface Plan {
+  /** In ascending order; empty when nothing is due. */
+  readonly segments: ReadonlyArray<Segment>
+  readonly cursor: number
+  /** The next occurrence after the cursor. */
+  readonly next: number | undefined
+  /** Cancel what is going before the new runs start. */
+  readonly cancelGoing: boolean
+  /** How many runs of the job may be admitted at once. */
+  readonly serial: number
+}
+
+/** With catch-up `none` and no misfire grace, what is older than this is missed. */
+const defaultGraceOfNone = 60_000
+
+/** Counting by enumeration stops here; a longer stretch has an unknown count unless the trigger has a closed form. */
+const countLimit = 64
+
+export const plan = (situation: Situation): Plan => {
+  const { anchor, cursor, going, now, occurrences, policy } = situation
+  const serial = typeof policy.overlap === "object" && "allow" in policy.overlap ? policy.overlap.allow : 1
+  const first = occurrences.next(cursor, anchor)
+  if (first === undefined || first > now) {
+    return { segments: [], cursor, next: first, cancelGoing: false, serial }
+  }
+  const second = occurrences.next(first, anchor)
+  const only = second === undefined || second > now
+  const last = only ? first : occurrences.previous(now + 1, anchor)!
+  const chosen = choose(situation, first, last)
+  const admitted = admit(policy.overlap, going, chosen.length)
+
+  const segments: Array<Segment> = []
+  let edge = cursor
+  /** Closes the stretch after `edge` up to and including the occurrence `to`, if it holds any. */
+  const stretch = (to: number, verdict: Pick<Segment & { _tag: "not" }, "kind" | "reason" | "into">) => {
+    if (to <= edge) return
+    segments.push({ _tag: "not", to, ...verdict, count: only ? 1 : count(occurrences, edge, to, anchor) })
+    edge = to
+  }
+  const fires = chosen.slice(0, admitted.count)
+  const newestAged = policy.misfireGrace === null ? -Infinity : newestBefore(situation, now - policy.misfireGrace)
+
+  if (chosen.length === 0) {
+    stretch(Math.min(newestAged, last), { kind: "missed", reason: "age" })
+    stretch(last, { kind: "missed", reason: "policy" })
+  } else {
+    const oldest = chosen[0]!
+    stretch(Math.min(newestAged, last), { kind: "missed", reason: "age" })
+    const passedOver = newestBefore(situation, oldest)
+    if (policy.catchUp === "all") stretch(passedOver, { kind: "missed", reason: "cap" })
+    else if (policy.catchUp === "none") stretch(passedOver, { kind: "missed", reason: "policy" })
+    else if (fires.length > 0) stretch(passedOver, { kind: "coalesced", reason: "catchUp", into: oldest })
+    for (const nominal of fires) {
+      segments.push({ _tag: "fired", to: nominal })
+      edge = nominal
+    }
+    if (fires.length === chosen.length) stretch(last, { kind: "coalesced", reason: "catchUp", into: oldest })
+    else stretch(last, { kind: "skipped", reason: admitted.refusal })
+  }
+  return {
+    segments,
+    cursor: last,
+    next: only ? second : occurrences.next(last, anchor),
+    cancelGoing: policy.overlap === "cancelRunning" && going > 0 && fires.length > 0,
+    serial
+  }
+}
+
+/** The due occurrences that the catch-up policy would run, oldest first. */
+const choose = (
+  { anchor, cursor, now, occurrences, policy }: Situation,
+  first: number,
+  last: number
+): ReadonlyArray<number> => {
+  const grace = policy.misfireGrace ?? (policy.catchUp === "none" ? defaultGraceOfNone : Infinity)
+  const freshFrom = now - grace
+  if (last < freshFrom) return []
+  switch (policy.catchUp) {
+    case "latest":
+    case "none":
+      return [last]
+    case "earliest":
+      return [first >= freshFrom ? first : occurrences.next(freshFrom - 1, anchor)!]
+    case "all": {
+      const newestFirst = [last]
+      while (newestFirst.length < policy.catchUpLimit) {
+        const before = occurrences.previous(newestFirst[newestFirst.length - 1]!, anchor)
+        if (before === undefined || before <= cursor || before < freshFrom) break
+        newestFirst.push(before)
+      }
+      return newestFirst.reverse()
+    }
+  }
+}
+
+/**
+ * How many of `wanted` occurrences the overlap policy lets in. Those caught up together run one after another and count as one: a
+ * policy that has room for the first has room for all, except where it names a number.
+ */
+const admit = (
+  overlap: Overlap,
+  going: number,
+  wanted: number
+): { readonly count: number; readonly refusal: Reason } => {
+  if (overlap === "skip") return { count: going > 0 ? 0 : wanted, refusal: "overlap" }
+  if (overlap === "queue") return { count: going > 1 ? 0 : wanted, refusal: "full" }
+  if (overlap === "cancelRunning") return { count: wanted, refusal: "overlap" }
+  if ("allow" in overlap) return { count: going >= overlap.allow ? 0 : wanted, refusal: "overlap" }
+  const waiting = Math.max(0, going - 1)
+  const room = overlap.queueAll - waiting + (going === 0 ? 1 : 0)
+  return { count: Math.max(0, Math.min(wanted, room)), refusal: "full" }
+}
+
+/** The newest undecided occurrence before an instant, or `-Infinity`. */
+const newestBefore = ({ anchor, cursor, occurrences }: Situation, instant: number): number => {
+  const found = occurrences.previous(instant, anchor)
+  return found === undefined || found <= cursor ? -Infinity : found
+}
+
+const count = (occurrences: Occurrences, from: number, to: number, anchor: number): number | null => {
+  const closed = occurrences.count(from, to, anchor)
+  if (closed !== undefined) return closed
+  let n = 0
+  for (let at = occurrences.next(from, anchor); at !== undefined && at <= to; at = occurrences.next(at, anchor)) {
+    if (++n > countLimit) return null
+  }
+  return n
+}

@@ -1,0 +1,79 @@
+/**
+ * What the roles of one engine share: the store it works on, the tasks and executors it serves, and how they wake each other.
+ *
+ * There is one engine per store. It knows the contracts only, never a particular store or executor.
+ */
+import * as Clock from "effect/Clock"
+import type * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import type * as Latch from "effect/Latch"
+import type { Stop } from "../decisions/settle.ts"
+import type * as Executor from "../Executor.ts"
+import type * as JobStore from "../JobStore.ts"
+import type { CurrentRun } from "../Run.ts"
+import type * as Task from "../Task.ts"
+import type { EventHub } from "./events.ts"
+import type { Outage } from "./outage.ts"
+import type { Settings } from "./settings.ts"
+
+/** A task that this node carries out. */
+export interface Served {
+  readonly task: Task.Any
+  readonly run: (payload: unknown) => Effect.Effect<unknown, unknown, CurrentRun>
+}
+
+/** A run that this node holds, from its claim until it is settled. */
+export interface Running {
+  readonly row: JobStore.RunRow
+  readonly ended: Deferred.Deferred<void>
+  fiber: Fiber.Fiber<void> | undefined
+  /** Why it is being interrupted; the first reason counts. */
+  stop: Stop | undefined
+  /** It removed its own job and goes on to its end. */
+  exempt: boolean
+}
+
+export interface Core {
+  readonly node: string
+  readonly host: string
+  readonly pid: number
+  readonly store: JobStore.Service
+  readonly executors: ReadonlyArray<Executor.Service>
+  readonly served: ReadonlyMap<string, Served>
+  readonly settings: Settings
+  readonly events: EventHub
+  readonly outage: Outage
+  /** Open while the scheduler is not paused. */
+  readonly gate: Latch.Latch
+  readonly planWake: Latch.Latch
+  readonly workWakes: ReadonlyArray<Latch.Latch>
+  readonly holdWake: Latch.Latch
+  readonly running: Map<string, Running>
+  /** Those who wait for a run to be settled. */
+  readonly waiters: Map<string, Set<Deferred.Deferred<void>>>
+  readonly settle: (settlement: JobStore.Settlement) => Effect.Effect<"ok" | "already" | "stale">
+}
+
+export const now = Clock.currentTimeMillis
+
+/** Sleeps until woken, or for a time that may be `Infinity`. */
+export const waitFor = (wake: Latch.Latch, millis: number): Effect.Effect<void> =>
+  millis === Infinity
+    ? wake.await
+    : Effect.timeoutOrElse(wake.await, { duration: Math.max(0, millis), orElse: () => Effect.void })
+
+export const wakeWorkers = (core: Core): void => {
+  for (const wake of core.workWakes) wake.openUnsafe()
+}
+
+export const lanesOf = (core: Core, executor: Executor.Service): ReadonlyArray<string> => {
+  const lanes: Array<string> = []
+  for (const { task } of core.served.values()) {
+    if (task.executor === executor.name) lanes.push(laneOf(task))
+  }
+  return lanes
+}
+
+/** Which nodes can carry out a task: those with its handler and the executor it names. */
+export const laneOf = (task: Task.Any): string => `${task.executor}/${task.name}`

@@ -1,0 +1,144 @@
+/**
+ * From a stored job to a decision and back: decodes the row, asks `plan`, and writes the answer as a change for the store.
+ */
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Result from "effect/Result"
+import { type Plan, plan, type Segment } from "../decisions/plan.ts"
+import type * as JobStore from "../JobStore.ts"
+import * as Policy from "../Policy.ts"
+import { occurrenceId } from "../Run.ts"
+import * as Trigger from "../Trigger.ts"
+import { codecsOf } from "./codecs.ts"
+import type { Core } from "./core.ts"
+
+/** What planning needs from a job's row. */
+export interface Readable {
+  readonly trigger: Trigger.Trigger
+  readonly policy: Policy.Policy
+}
+
+/** Decodes a job, or says why it cannot be. The payload is checked where this node knows the task. */
+export const read = Effect.fnUntraced(function*(core: Core, row: JobStore.JobRow): Effect.fn.Return<Readable, string> {
+  const trigger = Trigger.decode(row.trigger)
+  if (Result.isFailure(trigger)) return yield* Effect.fail(`trigger: ${trigger.failure.message}`)
+  const policy = Policy.decode(row.policy)
+  if (Option.isNone(policy)) return yield* Effect.fail(`policy: cannot read ${row.policy}`)
+  const served = core.served.get(row.task)
+  if (served !== undefined) {
+    yield* Effect.mapError(codecsOf(served.task).payload.decode(row.payload), (error) => `payload: ${error.message}`)
+  }
+  return { trigger: trigger.success, policy: policy.value }
+})
+
+/** How much of a job's time line is decided, and what comes of it. */
+export interface Decision {
+  readonly cursor: number | null
+  readonly next: number | undefined
+  readonly runs: ReadonlyArray<JobStore.NewRun>
+  readonly verdicts: ReadonlyArray<JobStore.VerdictRow>
+  readonly cancel: JobStore.CancelRequest | null
+}
+
+/** Decides all that is due of a job. */
+export const decide = (
+  core: Core,
+  row: JobStore.JobRow,
+  { policy, trigger }: Readable,
+  situation: { readonly now: number; readonly going: number; readonly latest: string | null }
+): Decision => {
+  const { going, latest, now } = situation
+  const decided = plan({
+    occurrences: trigger.occurrences,
+    anchor: row.anchor,
+    cursor: row.cursor ?? -Infinity,
+    policy,
+    going,
+    now
+  })
+  const runs: Array<JobStore.NewRun> = []
+  const verdicts: Array<JobStore.VerdictRow> = []
+  let from = row.cursor
+  for (const segment of decided.segments) {
+    if (segment._tag === "fired") runs.push(runOf(row, policy, decided, segment.to, now))
+    else verdicts.push(verdictOf(core, row, segment, from, now, latest))
+    from = segment.to
+  }
+  return {
+    cursor: decided.segments.length === 0 ? row.cursor : decided.cursor,
+    next: decided.next,
+    runs,
+    verdicts,
+    cancel: decided.cancelGoing ? { reason: "overlap policy cancelRunning", by: "effect-scheduler" } : null
+  }
+}
+
+/**
+ * Decides against all that is due of a job (it is paused, or being removed): one stretch from the cursor to the newest due occurrence.
+ */
+export const decideAgainst = (
+  core: Core,
+  row: JobStore.JobRow,
+  trigger: Trigger.Trigger,
+  reason: "paused" | "removed",
+  now: number
+): Pick<Decision, "cursor" | "verdicts"> => {
+  const { occurrences } = trigger
+  const cursor = row.cursor ?? -Infinity
+  const last = occurrences.previous(now + 1, row.anchor)
+  if (last === undefined || last <= cursor) return { cursor: row.cursor, verdicts: [] }
+  const count = occurrences.count(cursor, last, row.anchor) ?? null
+  const segment: Segment = { _tag: "not", to: last, kind: "skipped", reason, count }
+  return { cursor: last, verdicts: [verdictOf(core, row, segment, row.cursor, now, null)] }
+}
+
+const runOf = (
+  row: JobStore.JobRow,
+  policy: Policy.Policy,
+  decided: Plan,
+  nominal: number,
+  now: number
+): JobStore.NewRun => ({
+  id: occurrenceId(row.id, row.incarnation, nominal),
+  job: row.id,
+  incarnation: row.incarnation,
+  nominal,
+  planned: nominal,
+  origin: "trigger",
+  task: row.task,
+  taskVersion: 1,
+  lane: row.lane,
+  payload: row.payload,
+  policy: row.policy,
+  readyAt: null,
+  boost: 0,
+  serial: decided.serial,
+  atMostOnce: policy.delivery === "atMostOnce",
+  uniqueKey: null,
+  trace: null,
+  created: now
+})
+
+const verdictOf = (
+  core: Core,
+  row: JobStore.JobRow,
+  segment: Segment & { readonly _tag: "not" },
+  from: number | null,
+  now: number,
+  latest: string | null
+): JobStore.VerdictRow => ({
+  job: row.id,
+  incarnation: row.incarnation,
+  from,
+  to: segment.to,
+  kind: segment.kind,
+  reason: segment.reason,
+  ref: segment.into !== undefined
+    ? occurrenceId(row.id, row.incarnation, segment.into)
+    : segment.reason === "overlap" || segment.reason === "full"
+    ? latest
+    : null,
+  count: segment.count,
+  decided: now,
+  node: core.node
+})

@@ -1,0 +1,44 @@
+/**
+ * The scheduler's event bus: lossy by design (a slow subscriber loses the oldest), free while nobody listens.
+ */
+import * as Clock from "effect/Clock"
+import * as DateTime from "effect/DateTime"
+import * as Effect from "effect/Effect"
+import * as PubSub from "effect/PubSub"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type { SchedulerEvent } from "../SchedulerEvent.ts"
+
+type WithoutAt<E> = E extends SchedulerEvent ? Omit<E, "at"> : never
+
+export interface EventHub {
+  /** Whether anybody listens: ask before making an event. */
+  readonly heard: () => boolean
+  readonly publish: (now: number, event: WithoutAt<SchedulerEvent>) => void
+  readonly stream: Stream.Stream<SchedulerEvent>
+}
+
+const capacity = 16_384
+
+export const make: Effect.Effect<EventHub, never, Scope.Scope> = Effect.gen(function*() {
+  const bus = yield* Effect.acquireRelease(
+    PubSub.sliding<SchedulerEvent>({ capacity }),
+    (bus) =>
+      Effect.flatMap(
+        Clock.currentTimeMillis,
+        (now) => PubSub.end(bus, { _tag: "SchedulerStopped", at: DateTime.makeUnsafe(now) })
+      )
+  )
+  let listeners = 0
+  const subscription = Effect.acquireRelease(
+    Effect.tap(PubSub.subscribe(bus), () => Effect.sync(() => listeners++)),
+    () => Effect.sync(() => listeners--)
+  )
+  return {
+    heard: () => listeners > 0,
+    publish: (now, event) => {
+      if (listeners > 0) PubSub.publishUnsafe(bus, { ...event, at: DateTime.makeUnsafe(now) } as SchedulerEvent)
+    },
+    stream: Stream.unwrap(Effect.map(subscription, Stream.fromSubscription))
+  }
+})

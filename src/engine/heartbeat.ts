@@ -1,0 +1,66 @@
+/**
+ * The role *heartbeat*: one lease per node, renewed while it holds claims, and compared with what the store thinks it holds.
+ *
+ * A store that does not answer changes nothing: handlers go on, and their outcomes are kept. Only the store's own word ends a run.
+ */
+import * as Effect from "effect/Effect"
+import type * as JobStore from "../JobStore.ts"
+import { stop } from "./cancel.ts"
+import { type Core, now } from "./core.ts"
+
+export interface Lease {
+  /** Makes sure that the lease outlives the next beat; called before claiming. */
+  readonly secure: Effect.Effect<void>
+  /** The role's loop. */
+  readonly loop: Effect.Effect<never>
+}
+
+export const make = (core: Core): Lease => {
+  const { settings, store } = core
+  if (!store.capabilities.shared) return { secure: Effect.void, loop: Effect.never }
+  let beatenAt = -Infinity
+  /** Claims that the store knows of and this node does not: a claim whose answer was lost, once it is older than a beat. */
+  let unknown = new Set<string>()
+
+  const beat = Effect.gen(function*() {
+    const at = yield* now
+    const expected = new Map(core.running)
+    const held = yield* core.outage.rideOut(
+      store.beat({ id: core.node, host: core.host, pid: core.pid, expiresAt: at + settings.lease })
+    )
+    beatenAt = at
+    const claims = new Map(held.map((claim) => [claim.run, claim]))
+    for (const [id, running] of expected) {
+      const claim = claims.get(id)
+      if (claim === undefined || claim.fence !== running.row.fence) {
+        // Settled meanwhile, or taken away from us.
+        if (core.running.get(id) === running) stop(running, "lost")
+      } else if (claim.cancel !== null) stop(running, "cancel")
+    }
+    const stray = held.filter((claim) => !expected.has(claim.run) && !core.running.has(claim.run))
+    const again = stray.filter((claim) => unknown.has(claim.run))
+    unknown = new Set(stray.map((claim) => claim.run))
+    if (again.length > 0) {
+      yield* core.outage.rideOut(store.settle({
+        settlements: again.map((claim): JobStore.Settlement => ({
+          run: claim.run,
+          fence: claim.fence,
+          next: { _tag: "Release" },
+          follow: []
+        })),
+        now: at
+      }))
+    }
+  })
+
+  return {
+    secure: Effect.flatMap(now, (at) => at - beatenAt < settings.beat ? Effect.void : beat),
+    loop: Effect.forever(Effect.gen(function*() {
+      core.holdWake.closeUnsafe()
+      // A claim whose answer was lost is held too, though nothing runs here.
+      if (core.running.size === 0 && unknown.size === 0) yield* core.holdWake.await
+      yield* Effect.sleep(settings.beat)
+      if (core.running.size > 0 || unknown.size > 0 || (yield* now) - beatenAt < 2 * settings.beat) yield* beat
+    }))
+  }
+}

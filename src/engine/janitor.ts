@@ -1,0 +1,47 @@
+/**
+ * The role *janitor*: takes over what lost nodes held, and forgets what has been remembered long enough.
+ */
+import * as Effect from "effect/Effect"
+import { notifySettled } from "./attempt.ts"
+import { type Core, now, wakeWorkers } from "./core.ts"
+
+const batch = 500
+
+/** How often history is swept, in milliseconds. */
+const sweepEvery = 60 * 60 * 1000
+
+/** Takes over what lost nodes held. */
+export const reap = Effect.fnUntraced(function*(core: Core, includeExpired: boolean) {
+  const at = yield* now
+  while (true) {
+    const { abandoned, released } = yield* core.outage.rideOut(
+      core.store.reap({ now: at, includeExpired, limit: batch })
+    )
+    if (released.length > 0) {
+      yield* Effect.logWarning(`effect-scheduler: ${released.length} runs of lost nodes run again`)
+      wakeWorkers(core)
+    }
+    notifySettled(core, abandoned)
+    if (core.events.heard()) {
+      for (const run of [...released, ...abandoned]) {
+        core.events.publish(at, { _tag: "RunTakenOver", run, abandoned: !released.includes(run) })
+      }
+    }
+    if (released.length + abandoned.length < batch) return
+  }
+})
+
+export const janitor = (core: Core, verdictRetention: number): Effect.Effect<never> => {
+  const { settings } = core
+  let sweptAt = -Infinity
+  const round = Effect.gen(function*() {
+    const at = yield* now
+    // After an outage nobody could beat: only a full lease of good health makes a silent node a lost one.
+    yield* reap(core, at - core.outage.healthySince() >= settings.lease)
+    if (at - sweptAt < sweepEvery) return
+    sweptAt = at
+    const sweep = core.store.sweep({ now: at, before: at - verdictRetention, limit: batch })
+    while ((yield* core.outage.rideOut(sweep)) >= batch) yield* Effect.yieldNow
+  })
+  return settings.reap === Infinity ? Effect.never : Effect.forever(Effect.andThen(round, Effect.sleep(settings.reap)))
+}

@@ -1,0 +1,52 @@
+/**
+ * Rides out a store that cannot be reached: says so once, tries again for as long as it takes, and says so once when it is back.
+ */
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
+import type { StoreError } from "../SchedulerError.ts"
+import type { EventHub } from "./events.ts"
+
+export interface Outage {
+  /** Repeats a store's verb until it succeeds. Verbs are safe to repeat after a lost reply. */
+  readonly rideOut: <A, R>(verb: Effect.Effect<A, StoreError, R>) => Effect.Effect<A, never, R>
+  /** The instant since which the store has answered without a break. */
+  readonly healthySince: () => number
+}
+
+const backoff = Schedule.exponential("100 millis").pipe(
+  Schedule.modifyDelay(({ duration }) => Effect.succeed(Duration.min(duration, Duration.seconds(5))))
+)
+
+export const make = (events: EventHub, startedAt: number): Outage => {
+  let downSince: number | undefined
+  let healthySince = startedAt
+  const down = (error: StoreError) =>
+    Effect.flatMap(Clock.currentTimeMillis, (now) => {
+      if (downSince !== undefined) return Effect.void
+      downSince = now
+      events.publish(now, { _tag: "StoreUnavailable", message: error.message })
+      return Effect.logError(`The job store does not answer (${error.verb}); trying again until it does`, error)
+    })
+  const up = Effect.suspend(() => {
+    if (downSince === undefined) return Effect.void
+    return Effect.flatMap(Clock.currentTimeMillis, (now) => {
+      const downMillis = now - (downSince ?? now)
+      downSince = undefined
+      healthySince = now
+      events.publish(now, { _tag: "StoreRecovered", downMillis })
+      return Effect.logInfo(`The job store answers again, after ${downMillis} ms`)
+    })
+  })
+  return {
+    healthySince: () => healthySince,
+    rideOut: (verb) =>
+      verb.pipe(
+        Effect.tapError(down),
+        Effect.retry(backoff),
+        Effect.orDie, // the schedule has no end, so nothing is left to fail
+        Effect.tap(() => downSince === undefined ? Effect.void : up)
+      )
+  }
+}

@@ -1,0 +1,60 @@
+/**
+ * The engine's times and limits, with their defaults.
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import type { Capabilities } from "../JobStore.ts"
+
+/** What a caller may set; see `Scheduler.Options`. */
+export interface EngineOptions {
+  readonly lease?: Duration.Input | undefined
+  readonly beat?: Duration.Input | undefined
+  readonly reap?: Duration.Input | undefined
+  readonly poll?: Duration.Input | undefined
+  readonly reread?: Duration.Input | undefined
+  readonly grace?: Duration.Input | undefined
+}
+
+/** All in milliseconds; `Infinity`: never. */
+export interface Settings {
+  /** A node that has not beaten for this long has lost its claims. */
+  readonly lease: number
+  /** How often a node that holds claims renews its lease. */
+  readonly beat: number
+  /** How often claims of lost nodes are looked for. */
+  readonly reap: number
+  /** How often a store without push between processes is asked for what others did. */
+  readonly poll: number
+  /** The longest that the alarm sleeps without reading the wall clock again. */
+  readonly reread: number
+  /** How long running runs may go on when the scheduler closes. */
+  readonly grace: number
+  readonly planBatch: number
+  readonly claimBatch: number
+  readonly settleBatch: number
+}
+
+/**
+ * Whether this is the real clock. Under another one (a TestClock, a simulation) time stands still while nobody moves it: polling,
+ * looking for lost nodes and re-reading the clock would only make wakes, and a grace period at shutdown would never end. They are off
+ * unless asked for.
+ */
+export const isLive = (clock: Clock.Clock): boolean => clock === Context.get(Context.empty(), Clock.Clock)
+
+export const resolve = (options: EngineOptions, capabilities: Capabilities, live: boolean): Settings => {
+  const millis = (input: Duration.Input | undefined, fallback: number) =>
+    input === undefined ? fallback : Duration.toMillis(Duration.fromInputUnsafe(input))
+  const { shared } = capabilities
+  return {
+    lease: millis(options.lease, 20_000),
+    beat: millis(options.beat, 5_000),
+    reap: millis(options.reap, shared && live ? 5_000 : Infinity),
+    poll: millis(options.poll, shared && !capabilities.push && live ? 1_000 : Infinity),
+    reread: millis(options.reread, live ? 30_000 : Infinity),
+    grace: millis(options.grace, live ? 30_000 : 0),
+    planBatch: 512,
+    claimBatch: 512,
+    settleBatch: 512
+  }
+}

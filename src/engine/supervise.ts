@@ -1,0 +1,28 @@
+/**
+ * Keeps a long-lived fiber alive: whatever ends it but an interruption is logged, told, and followed by another start.
+ */
+import * as Cause from "effect/Cause"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
+import { now } from "./core.ts"
+import type { EventHub } from "./events.ts"
+
+/** At once, then after growing delays, never more than five seconds. */
+const restarts = Schedule.exponential("10 millis").pipe(
+  Schedule.modifyDelay(({ duration }) => Effect.succeed(Duration.min(duration, Duration.seconds(5))))
+)
+
+export const supervise = (role: string, events: EventHub, loop: Effect.Effect<unknown>): Effect.Effect<unknown> =>
+  loop.pipe(
+    Effect.andThen(Effect.die(new Error("the loop ended"))),
+    Effect.tapCause((cause) =>
+      Cause.hasInterruptsOnly(cause) ? Effect.void : Effect.flatMap(now, (at) => {
+        events.publish(at, { _tag: "RoleRestarted", role, cause: Cause.pretty(cause) })
+        return Effect.logError(`effect-scheduler: the ${role} failed and starts again`, cause)
+      })
+    ),
+    Effect.catchDefect((defect) => Effect.fail(defect)),
+    Effect.retry(restarts),
+    Effect.orDie
+  )

@@ -1,0 +1,64 @@
+/**
+ * The role *worker*, one for each executor: claims what has a free slot and gives each claimed run a fiber.
+ */
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import type * as Latch from "effect/Latch"
+import type * as Scope from "effect/Scope"
+import type * as Executor from "../Executor.ts"
+import { carryOut } from "./attempt.ts"
+import { stop } from "./cancel.ts"
+import { type Core, lanesOf, now, type Running, waitFor } from "./core.ts"
+import type { Lease } from "./heartbeat.ts"
+
+export const worker = (
+  core: Core,
+  executor: Executor.Service,
+  wake: Latch.Latch,
+  lease: Lease,
+  runs: Scope.Scope
+): Effect.Effect<never> => {
+  const lanes = lanesOf(core, executor)
+  const { settings } = core
+  return Effect.forever(Effect.gen(function*() {
+    yield* core.gate.await
+    const slots = yield* executor.take(settings.claimBatch)
+    wake.closeUnsafe() // before claiming, or what becomes ready meanwhile is missed
+    let unused = slots
+    // What is claimed is started: an interruption between the two would leave runs that nobody carries out.
+    const next = yield* Effect.uninterruptibleMask((restore) =>
+      Effect.gen(function*() {
+        yield* restore(lease.secure)
+        const at = yield* now
+        const claimed = yield* restore(core.outage.rideOut(
+          core.store.claim({ node: core.node, lanes, limit: slots, now: at })
+        ))
+        for (const row of claimed.runs) {
+          unused--
+          const running: Running = {
+            row,
+            ended: Deferred.makeUnsafe(),
+            fiber: undefined,
+            stop: undefined,
+            exempt: false
+          }
+          core.running.set(row.id, running)
+          const fiber = yield* Effect.forkIn(
+            carryOut(core, executor, core.served.get(row.task)!, running),
+            runs,
+            { startImmediately: true }
+          )
+          // An order to stop may have come while the fiber was being started.
+          running.fiber = fiber
+          if (running.stop !== undefined) fiber.interruptUnsafe()
+          if (row.cancel !== null) stop(running, "cancel")
+        }
+        if (claimed.runs.length > 0) core.holdWake.openUnsafe()
+        return claimed.runs.length === slots ? at : claimed.next
+      }).pipe(Effect.ensuring(Effect.suspend(() => unused === 0 ? Effect.void : executor.release(unused))))
+    )
+    const at = yield* now
+    const alarm = next === null ? Infinity : next - at
+    if (alarm > 0) yield* waitFor(wake, Math.min(alarm, settings.reread, settings.poll))
+  }))
+}
