@@ -20,9 +20,9 @@ const sharedTexts = 4096
 
 export class Jobs {
   private readonly byId = new Map<string, JobEntry>()
-  private readonly byDue = new Heap<JobEntry>((a, b) => a.row.nextDue! < b.row.nextDue!)
+  private readonly byDue = new Heap<JobEntry>(({ row }) => row.nextDue!)
   /** Jobs that have no further instant, the longest unchanged first. */
-  private readonly over = new Heap<JobEntry>((a, b) => a.row.updated < b.row.updated)
+  private readonly over = new Heap<JobEntry>(({ row }) => row.updated)
   /** All in the order of their ids, or `undefined` since an id was added or removed. Sorting only when asked keeps adding cheap. */
   private sorted: Array<JobEntry> | undefined
   private readonly texts = new Map<string, string>()
@@ -60,12 +60,11 @@ export class Jobs {
   }
 
   due(now: number, limit: number): { readonly rows: Array<JobRow>; readonly next: number | null } {
-    const isDue = (entry: JobEntry) => entry.row.nextDue! <= now
-    const entries = this.byDue.leading(limit, isDue)
+    const entries = this.byDue.leading(limit, now)
     return {
       rows: entries.map((entry) => entry.row),
       // looking beyond all that is due pays only when that is little: below the limit
-      next: entries.length < limit ? this.byDue.firstBeyond(isDue)?.row.nextDue ?? null : null
+      next: entries.length < limit ? this.byDue.keyBeyond(now) ?? null : null
     }
   }
 
@@ -87,7 +86,7 @@ export class Jobs {
 
   /** Forgets jobs that are done, were last changed before `before` and have no run left. */
   sweep(before: number, limit: number, inUse: (row: JobRow) => boolean): Array<JobEntry> {
-    const swept = this.over.leading(Infinity, (entry) => entry.row.updated < before)
+    const swept = this.over.leading(Infinity, before - 1)
       .filter((entry) => !inUse(entry.row))
       .slice(0, limit)
     for (const entry of swept) this.delete(entry)

@@ -76,12 +76,12 @@ export class Runs {
   private readonly done = new Map<string, RunEntry>()
   private readonly families = new Incarnations<Family>()
   private readonly lanes = new Map<string, Heap<RunEntry>>()
-  private readonly waiting = new Heap<RunEntry>((a, b) => a.row.readyAt! < b.row.readyAt!)
+  private readonly waiting = new Heap<RunEntry>(({ row }) => row.readyAt!)
   private readonly held = new Map<string, Set<RunEntry>>()
   private readonly uniqueKeys = new Map<string, RunEntry>()
   /** The newest done runs. What falls out of here is forgotten, unless it is the last run of a job that exists. */
-  private readonly newest = new Heap<RunEntry>((a, b) => a.row.finished! < b.row.finished!)
-  private readonly expiries = new Heap<Expiry>((a, b) => a.at < b.at)
+  private readonly newest = new Heap<RunEntry>(({ row }) => row.finished!)
+  private readonly expiries = new Heap<Expiry>(({ at }) => at)
 
   constructor(keep: number, jobExists: (job: string, incarnation: string) => boolean) {
     this.keep = keep
@@ -266,7 +266,7 @@ export class Runs {
   select(query: RunQuery): Array<RunRow> {
     if (query.limit <= 0) return []
     // The wanted rows, the last in front: whatever comes before that one takes its place, and the others need no order.
-    const page = new Heap<{ readonly row: RunRow; slot: number }>((a, b) => listedBefore(b.row, a.row))
+    const page = new Heap<{ readonly row: RunRow; slot: number }>(({ row }) => row.finished ?? Infinity, hasLesserId)
     for (const runs of this.candidates(query)) {
       for (const { row } of runs) {
         if (!isWanted(row, query)) continue
@@ -277,7 +277,7 @@ export class Runs {
         page.add({ row, slot: -1 })
       }
     }
-    return page.leading(Infinity, () => true).map(({ row }) => row).toReversed()
+    return page.leading(Infinity, Infinity).map(({ row }) => row).toReversed()
   }
 
   /** Forgets up to `limit` done runs that have expired; answers with how many. */
@@ -331,13 +331,18 @@ export class Runs {
     switch (row.state) {
       case "ready": {
         let queue = this.lanes.get(row.lane)
-        if (queue === undefined) this.lanes.set(row.lane, queue = new Heap(comesBefore))
+        if (queue === undefined) {
+          this.lanes.set(
+            row.lane,
+            queue = new Heap<RunEntry>(({ row }) => row.orderAt!, hasLesserId)
+          )
+        }
         return queue.add(run)
       }
       case "waiting":
         return this.waiting.add(run)
       case "blocked":
-        return (run.family!.blocked ??= new Heap(plannedBefore)).add(run)
+        return (run.family!.blocked ??= new Heap<RunEntry>(({ row }) => row.planned, hasLesserId)).add(run)
       case "running": {
         let claims = this.held.get(row.node!)
         if (claims === undefined) this.held.set(row.node!, claims = new Set())
@@ -436,6 +441,8 @@ const isAdmitted = (state: RunState): boolean => state !== "done" && state !== "
 
 const stateAt = (readyAt: number | null, now: number): "ready" | "waiting" =>
   readyAt !== null && readyAt > now ? "waiting" : "ready"
+
+const hasLesserId = (a: { readonly row: RunRow }, b: { readonly row: RunRow }): boolean => a.row.id < b.row.id
 
 const comesBefore = (a: RunEntry, b: RunEntry): boolean =>
   a.row.orderAt! < b.row.orderAt! || (a.row.orderAt === b.row.orderAt && a.row.id < b.row.id)

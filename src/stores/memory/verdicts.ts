@@ -27,7 +27,7 @@ const removedKept = 10_000
 export class Verdicts {
   private readonly keep: number
   private readonly ranges = new Incarnations<Ranges>()
-  private readonly byAge = new Heap<Ranges>((a, b) => a.rows[0]!.to < b.rows[0]!.to)
+  private readonly byAge = new Heap<Ranges>(({ rows }) => rows[0]!.to)
   /** The ranges of removed jobs, in two generations: when the young one is full, the old one is forgotten. */
   private young = new Set<Ranges>()
   private old = new Set<Ranges>()
