@@ -422,7 +422,7 @@ export interface Service {
    * - A new run is `blocked` when as many runs of its job's incarnation as its `serial` allows are admitted; else `waiting` when its
    *   `readyAt` is beyond `now`; else `ready` with `orderAt = (readyAt ?? planned) - boost`.
    * - A verdict that continues the job's last one (its `from` is that one's `to`, and kind, reason and ref are equal) extends it:
-   *   `to` moves, counts add up (an unknown count makes the sum unknown).
+   *   `to` moves, counts add up (an unknown count makes the sum unknown), the rest stays.
    *
    * Signals `jobs`, `ready` when a run was added, `cancel` and `settled` as `cancel` does.
    */
@@ -461,7 +461,8 @@ export interface Service {
    * - `already`: this very settlement was recorded before (same fence, and the run is done, waiting, ready or blocked since)
    * - `stale`: somebody else claimed the run since, or it is gone; nothing was changed
    *
-   * A `Release` or `Retry` of a run that is flagged for cancellation ends it as `cancelled` instead. Signals `settled`, `ready`.
+   * A `Release` or `Retry` of a run that is flagged for cancellation ends it as `cancelled` instead, at `now`; a `Retry` still records
+   * its attempt. Signals `settled`, `ready`.
    */
   readonly settle: (request: {
     readonly settlements: ReadonlyArray<Settlement>
