@@ -159,10 +159,12 @@ export const make = (options: Options = {}): Effect.Effect<Service> =>
           runs.take(node, now, Infinity, hints)
         }),
 
-      reap: ({ limit, now }) =>
+      reap: ({ includeExpired, limit, now }) =>
         verb((hints) => {
           const released: Array<string> = []
           const abandoned: Array<string> = []
+          // all nodes live in this process, so none is ever known to be gone but by its silence
+          if (!includeExpired) return { released, abandoned }
           for (const node of new Set([...runs.holders(), ...nodes.keys()])) {
             const lease = nodes.get(node)
             if (lease !== undefined && lease.expiresAt >= now) continue
@@ -174,14 +176,7 @@ export const make = (options: Options = {}): Effect.Effect<Service> =>
           return { released, abandoned }
         }),
 
-      sweep: ({ before, limit, now }) =>
-        Effect.sync(() => {
-          const expired = runs.sweep(now, limit)
-          const outdated = verdicts.sweep(before, limit)
-          const over = jobs.sweep(before, limit, (row) => runs.hasRunsOf(row.id, row.incarnation))
-          for (const { row } of over) jobRemoved(row.id, row.incarnation)
-          return expired + outdated + over.length
-        }),
+      sweep: ({ before, limit, now }) => Effect.sync(() => runs.sweep(now, limit) + verdicts.sweep(before, limit)),
 
       signals: Stream.fromPubSub(hub)
     }

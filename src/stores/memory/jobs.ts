@@ -21,8 +21,6 @@ const sharedTexts = 4096
 export class Jobs {
   private readonly byId = new Map<string, JobEntry>()
   private readonly byDue = new Heap<JobEntry>(({ row }) => row.nextDue!)
-  /** Jobs that have no further instant, the longest unchanged first. */
-  private readonly over = new Heap<JobEntry>(({ row }) => row.updated)
   /** All in the order of their ids, or `undefined` since an id was added or removed. Sorting only when asked keeps adding cheap. */
   private sorted: Array<JobEntry> | undefined
   private readonly texts = new Map<string, string>()
@@ -39,22 +37,22 @@ export class Jobs {
     if (this.byId.has(row.id)) return false
     const entry = new JobEntry(this.compact(row))
     this.byId.set(row.id, entry)
-    this.place(entry)
+    if (row.nextDue !== null) this.byDue.add(entry)
     this.sorted = undefined
     return true
   }
 
   replace(entry: JobEntry, row: JobRow): void {
-    const before = this.heapOf(entry)
+    const wasPlanned = entry.row.nextDue !== null
     entry.row = row
-    const after = this.heapOf(entry)
-    if (before === after) return before?.moved(entry)
-    before?.remove(entry)
-    after?.add(entry)
+    if (row.nextDue === null) {
+      if (wasPlanned) this.byDue.remove(entry)
+    } else if (wasPlanned) this.byDue.moved(entry)
+    else this.byDue.add(entry)
   }
 
   delete(entry: JobEntry): void {
-    this.heapOf(entry)?.remove(entry)
+    if (entry.row.nextDue !== null) this.byDue.remove(entry)
     this.byId.delete(entry.row.id)
     this.sorted = undefined
   }
@@ -84,15 +82,6 @@ export class Jobs {
     return rows
   }
 
-  /** Forgets jobs that are done, were last changed before `before` and have no run left. */
-  sweep(before: number, limit: number, inUse: (row: JobRow) => boolean): Array<JobEntry> {
-    const swept = this.over.leading(Infinity, before - 1)
-      .filter((entry) => !inUse(entry.row))
-      .slice(0, limit)
-    for (const entry of swept) this.delete(entry)
-    return swept
-  }
-
   /** A copy in which texts that many jobs have in common are shared: a million jobs have few triggers and policies. */
   compact(row: JobRow): JobRow {
     return {
@@ -117,16 +106,6 @@ export class Jobs {
       created: row.created,
       updated: row.updated
     }
-  }
-
-  private heapOf(entry: JobEntry): Heap<JobEntry> | undefined {
-    if (entry.row.nextDue !== null) return this.byDue
-    if (entry.row.state === "done") return this.over
-    return undefined
-  }
-
-  private place(entry: JobEntry): void {
-    this.heapOf(entry)?.add(entry)
   }
 
   private inOrder(): Array<JobEntry> {

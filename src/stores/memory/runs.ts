@@ -253,10 +253,6 @@ export class Runs {
     return ids
   }
 
-  hasRunsOf(job: string, incarnation: string): boolean {
-    return this.families.get(job, incarnation) !== undefined
-  }
-
   /** The job's last run is no longer kept for its sake. */
   jobRemoved(job: string, incarnation: string): void {
     const last = this.families.get(job, incarnation)?.ended
