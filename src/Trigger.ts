@@ -26,9 +26,12 @@ import * as SchemaGetter from "effect/SchemaGetter"
 import * as SchemaIssue from "effect/SchemaIssue"
 import * as Bounded from "./triggers/bounded.ts"
 import { compile, normalize, TriggerSpec } from "./triggers/compile.ts"
+import type { Days, Dialect } from "./triggers/cron/parse.ts"
 import { show, TriggerError } from "./triggers/error.ts"
 import * as Instant from "./triggers/instant.ts"
 import type { Occurrences } from "./triggers/occurrences.ts"
+import type { Gap, Overlap } from "./triggers/zone/clockChange.ts"
+import * as Zone from "./triggers/zone/zone.ts"
 
 export {
   /**
@@ -291,6 +294,102 @@ export const interval = (period: Duration.Input, options?: {
     ...bounds(options),
     ...(options?.immediate === true ? { immediate: true } : {})
   })
+
+/**
+ * How a cron expression is read.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface CronOptions {
+  /** An IANA name, an offset such as `"+05:30"`, or a `DateTime.TimeZone`. Default UTC. */
+  readonly timeZone?: string | DateTime.TimeZone | undefined
+  /**
+   * What becomes of a wall time that a clock change skips. By default as Vixie cron: a fixed time fires once, at the
+   * first valid instant (`"first-valid"`); an expression whose minute or hour begins with `*` makes nothing up
+   * (`"skip"`).
+   */
+  readonly gap?: Gap | undefined
+  /**
+   * Which of the two instants fires when a wall time comes twice. By default as Vixie cron: a fixed time fires at the
+   * `"first"`; an expression whose minute or hour begins with `*` fires at `"both"`.
+   */
+  readonly overlap?: Overlap | undefined
+  /**
+   * Whether a date must match one or both of the two day fields. By default as Vixie cron: one of them, unless either
+   * begins with `*`.
+   */
+  readonly days?: Days | undefined
+  /** `"quartz"` has seconds first, counts weekdays from 1 = Sunday, and wants `?` in one day field. Default `"crontab"`. */
+  readonly dialect?: Dialect | undefined
+  /** The first instant allowed, inclusive. */
+  readonly start?: DateTime.DateTime.Input | undefined
+  /** The last instant allowed, inclusive. */
+  readonly end?: DateTime.DateTime.Input | undefined
+}
+
+/**
+ * Fires at the wall times of a cron expression, in a time zone.
+ *
+ * **Details**
+ *
+ * Five fields (minute hour day month weekday), six with seconds first, seven with a year last. A field is a list of `*`,
+ * `a` and `a-b`, each with or without a step (`9-17/2`; `a/n` goes on to the largest value); ranges may wrap around (`22-2`, `fri-mon`), months and weekdays have names of
+ * three letters in any case, Sunday is 0 or 7. Days of the month may be `L` (the last), `L-3` (three days before it),
+ * `15W` (the Monday to Friday nearest to the 15th, in the same month) and `LW`; weekdays may be `friL` (the last Friday)
+ * and `fri#2` (the second). `?` is `*` in a day field. `@yearly`, `@annually`, `@monthly`, `@weekly`, `@daily`,
+ * `@midnight` and `@hourly` stand for what crontab(5) says. Years go from 1970 to 9999.
+ *
+ * Instants are strictly after the anchor. Throws a {@link TriggerError} for an expression that cannot be read or that no
+ * date matches, and for an unknown zone; use {@link parseCron} for text that comes from outside.
+ *
+ * **Example** (Weekdays at nine in Warsaw)
+ *
+ * ```ts
+ * import { DateTime, Option } from "effect"
+ * import { Trigger } from "effect-scheduler"
+ *
+ * const trigger = Trigger.cron("0 9 * * mon-fri", { timeZone: "Europe/Warsaw" })
+ * Option.map(Trigger.next(trigger, { after: "2026-03-27T12:00:00Z" }), DateTime.formatIso)
+ * // => Option.some("2026-03-30T07:00:00.000Z")
+ * ```
+ *
+ * @see {@link parseCron} for a result instead of an exception
+ * @category constructors
+ * @since 0.1.0
+ */
+export const cron = (expression: string, options?: CronOptions): Trigger => {
+  const trigger = make({
+    _tag: "cron",
+    expression,
+    timeZone: Zone.toText("timeZone", options?.timeZone),
+    ...(options?.gap === undefined ? {} : { gap: options.gap }),
+    ...(options?.overlap === undefined ? {} : { overlap: options.overlap }),
+    ...(options?.days === undefined ? {} : { days: options.days }),
+    ...(options?.dialect === undefined ? {} : { dialect: options.dialect })
+  })
+  const { start, end } = options ?? {}
+  return start === undefined && end === undefined ? trigger : between(trigger, { start, end })
+}
+
+/**
+ * Reads a cron expression that comes from outside: {@link cron} with its error as a value.
+ *
+ * **Example** (A mistake, and where it is)
+ *
+ * ```ts
+ * import { Result } from "effect"
+ * import { Trigger } from "effect-scheduler"
+ *
+ * const error = Result.getOrThrow(Result.flip(Trigger.parseCron("0 25 * * *")))
+ * error.message // => 'hour: "25" at position 2; expected a number from 0 to 23'
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const parseCron = (expression: string, options?: CronOptions): Result.Result<Trigger, TriggerError> =>
+  result(() => cron(expression, options))
 
 const bounds = (options?: {
   readonly start?: DateTime.DateTime.Input | undefined

@@ -7,6 +7,7 @@
 import * as Schema from "effect/Schema"
 import { after, type AfterSpec } from "./after.ts"
 import { between, type BetweenSpec } from "./between.ts"
+import { cron, type CronSpec } from "./cron/cron.ts"
 import { dates, type DatesSpec } from "./dates.ts"
 import { interval, type IntervalSpec } from "./interval.ts"
 import type { Compiled, Kind } from "./kind.ts"
@@ -18,12 +19,13 @@ import { union, type UnionSpec } from "./union.ts"
  * @category models
  * @since 0.1.0
  */
-export type TriggerSpec = DatesSpec | AfterSpec | IntervalSpec | UnionSpec | BetweenSpec
+export type TriggerSpec = DatesSpec | AfterSpec | IntervalSpec | CronSpec | UnionSpec | BetweenSpec
 
 const kinds: { readonly [Tag in TriggerSpec["_tag"]]: Kind<Extract<TriggerSpec, { readonly _tag: Tag }>> } = {
   dates,
   after,
   interval,
+  cron,
   union,
   between
 }
@@ -44,6 +46,7 @@ export const TriggerSpec: Schema.Codec<TriggerSpec> = Schema.Union([
   dates.schema(member),
   after.schema(member),
   interval.schema(member),
+  cron.schema(member),
   union.schema(member),
   between.schema(member)
 ])

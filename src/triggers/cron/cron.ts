@@ -1,0 +1,104 @@
+/**
+ * Cron expressions as a kind of trigger.
+ *
+ * @since 0.1.0
+ */
+import * as Schema from "effect/Schema"
+import { show, TriggerError } from "../error.ts"
+import type { Kind } from "../kind.ts"
+import { type Gap, instants, type Overlap, type Walls } from "../zone/clockChange.ts"
+import * as Zone from "../zone/zone.ts"
+import { firstYear } from "./calendar.ts"
+import { type Days, type Dialect, parse } from "./parse.ts"
+import * as Search from "./search.ts"
+
+/**
+ * Fires at the wall times of a cron expression in a time zone.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface CronSpec {
+  readonly _tag: "cron"
+  readonly expression: string
+  /** An IANA name, or an offset such as `"+05:30"`. */
+  readonly timeZone: string
+  /** Left out where the expression decides: see `Trigger.cron`. */
+  readonly gap?: Gap
+  readonly overlap?: Overlap
+  readonly days?: Days
+  readonly dialect?: Dialect
+}
+
+/**
+ * Within 28 years of the 20th century every kind of year occurs: each day of the week as its first, leap or not, after a
+ * leap year or not. What matches in none of them never does.
+ */
+const everyKindOfYear = (firstYear + 28) * 12
+
+/** @internal */
+export const cron: Kind<CronSpec> = {
+  schema: () =>
+    Schema.TaggedStruct("cron", {
+      expression: Schema.String,
+      timeZone: Schema.String,
+      gap: Schema.optionalKey(Schema.Literals(["first-valid", "shift", "skip"])),
+      overlap: Schema.optionalKey(Schema.Literals(["first", "second", "both"])),
+      days: Schema.optionalKey(Schema.Literals(["either", "both"])),
+      dialect: Schema.optionalKey(Schema.Literals(["crontab", "quartz"]))
+    }),
+
+  normalize: ({ days, dialect, expression, gap, overlap, timeZone }) => ({
+    _tag: "cron",
+    expression,
+    timeZone,
+    ...(gap === undefined ? {} : { gap }),
+    ...(overlap === undefined ? {} : { overlap }),
+    ...(days === undefined ? {} : { days }),
+    ...(dialect === undefined || dialect === "crontab" ? {} : { dialect })
+  }),
+
+  compile(spec) {
+    const table = Zone.table("timeZone", spec.timeZone)
+    const { calendar, followsClock } = parse(spec.expression, spec.dialect ?? "crontab", spec.days)
+    const inSomeYear = Search.next({ ...calendar, years: undefined }, 0, everyKindOfYear) >= 0
+    if (!inSomeYear || (calendar.years !== undefined && Search.next(calendar, 0) < 0)) {
+      throw new TriggerError({
+        reason: "neverFires",
+        field: "expression",
+        value: show(spec.expression),
+        expected: "fields that some date matches together"
+      })
+    }
+    // Vixie cron: what runs at a fixed time runs once, come what may; what runs by the clock follows the clock
+    const gap = spec.gap ?? (followsClock ? "skip" : "first-valid")
+    const overlap = spec.overlap ?? (followsClock ? "both" : "first")
+    const walls: Walls = {
+      next: (wall) => Search.next(calendar, wall),
+      previous: (wall) => Search.previous(calendar, wall),
+      count: (from, to) => Search.between(calendar, from, to)
+    }
+    const set = instants(walls, table, gap, overlap)
+
+    /** The first instant strictly after `after`, in milliseconds, or -Infinity. */
+    const next = (after: number): number => set.next(Math.floor(after / 1000) + 1) * 1000
+
+    return {
+      next(after, anchor) {
+        const at = next(after > anchor ? after : anchor)
+        return at === -Infinity ? undefined : at
+      },
+      previous(before, anchor) {
+        const at = set.previous(Math.ceil(before / 1000) - 1) * 1000
+        return at > anchor ? at : undefined
+      },
+      count: (from, to, anchor) => set.count(Math.floor(Math.max(from, anchor) / 1000) + 1, Math.floor(to / 1000) + 1),
+      canFire(from, to) {
+        // in some of all years a wall time is not in a gap
+        if (from === -Infinity && to === Infinity && (gap !== "skip" || calendar.years === undefined)) return true
+        const at = next(from - 1)
+        return at !== -Infinity && at <= to
+      }
+    }
+  }
+}

@@ -1,0 +1,161 @@
+/**
+ * The times between the clock changes of a zone, found through `Intl` once and kept, so that asking for an offset is
+ * arithmetic afterwards.
+ *
+ * @since 0.1.0
+ */
+import type { OffsetAt } from "./offsets.ts"
+
+/**
+ * A stretch of time during which the offset of a zone does not change. All numbers are seconds.
+ *
+ * @internal
+ */
+export interface Segment {
+  /** The first epoch second of the stretch. */
+  readonly start: number
+  /** The first epoch second after it. */
+  readonly end: number
+  /** Seconds east of UTC throughout. */
+  readonly offset: number
+  /** The offset before `start`; the same as `offset` where the table has a seam and the zone no clock change. */
+  readonly before: number
+  /** The offset from `end` on. */
+  readonly after: number
+}
+
+const day = 86_400
+
+/**
+ * How long a period of the table is: 4.25 years. Short enough to be found in half a millisecond, long enough that a
+ * scheduler that runs for years asks for few.
+ */
+const periodLength = 2 ** 27
+
+/**
+ * How far apart the offset is sampled. A change that is taken back within one step would be missed. The shortest such
+ * time since 1970 is seven days (Recife and others, October 2000); from 2040 on the tables hold yearly rules only, and
+ * Morocco's five weeks around Ramadan.
+ */
+const sampleStep = (epochSeconds: number): number => epochSeconds < 2_208_988_800 ? 6 * day : 28 * day
+
+/** From here on every zone keeps yearly rules, and the calendar repeats itself, weekdays included, after 400 years. */
+const repeatsFrom = 4_102_444_800 // 2100-01-01
+const repeatsAfter = 146_097 * day
+
+/**
+ * The segments of a zone, on demand.
+ *
+ * @internal
+ */
+export interface Table {
+  /** The segment that contains an instant in epoch seconds. */
+  readonly at: (epochSeconds: number) => Segment
+}
+
+/** A zone whose offset never changes. */
+export const fixed = (offset: number): Table => {
+  const always: Segment = { start: -Infinity, end: Infinity, offset, before: offset, after: offset }
+  return { at: () => always }
+}
+
+/** How many periods all tables together keep before they start anew: some ten megabytes. */
+const maxPeriods = 8192
+let periodsKept = 0
+let generation = 0
+
+/** A zone whose offsets have to be asked for. */
+export const make = (offsetAt: OffsetAt): Table => {
+  const periods = new Map<number, ReadonlyArray<Segment>>()
+  let ownGeneration = generation
+  let recent: Segment = { start: 0, end: 0, offset: 0, before: 0, after: 0 }
+
+  const period = (index: number): ReadonlyArray<Segment> => {
+    if (ownGeneration !== generation) {
+      periods.clear()
+      ownGeneration = generation
+    }
+    let segments = periods.get(index)
+    if (segments === undefined) {
+      if (++periodsKept > maxPeriods) {
+        periodsKept = 1
+        ownGeneration = ++generation
+        periods.clear()
+      }
+      segments = find(offsetAt, index * periodLength, (index + 1) * periodLength)
+      periods.set(index, segments)
+    }
+    return segments
+  }
+
+  const at = (epochSeconds: number): Segment => {
+    if (epochSeconds >= recent.start && epochSeconds < recent.end) return recent
+    if (epochSeconds >= repeatsFrom + repeatsAfter) {
+      const shift = Math.floor((epochSeconds - repeatsFrom) / repeatsAfter) * repeatsAfter
+      return shifted(at(epochSeconds - shift), shift)
+    }
+    const segments = period(Math.floor(epochSeconds / periodLength))
+    let low = 0
+    let high = segments.length - 1
+    while (low < high) {
+      const middle = (low + high + 1) >>> 1
+      if (segments[middle]!.start <= epochSeconds) low = middle
+      else high = middle - 1
+    }
+    return recent = segments[low]!
+  }
+  return { at }
+}
+
+const shifted = (segment: Segment, shift: number): Segment => ({
+  start: segment.start + shift,
+  end: segment.end + shift,
+  offset: segment.offset,
+  before: segment.before,
+  after: segment.after
+})
+
+/** Finds the segments of `[from, to)`. */
+const find = (offsetAt: OffsetAt, from: number, to: number): ReadonlyArray<Segment> => {
+  const segments: Array<Segment> = []
+  let before = offsetAt(from - 1)
+  let start = from
+  let offset = offsetAt(from)
+  let sampled = from
+  while (sampled < to) {
+    const sample = Math.min(sampled + sampleStep(sampled), to)
+    const after = offsetAt(sample)
+    if (after === offset) {
+      sampled = sample
+      continue
+    }
+    const change = firstChange(offsetAt, offset, sampled, sample)
+    if (change === to) break
+    const changed = offsetAt(change)
+    segments.push({ start, end: change, offset, before, after: changed })
+    before = offset
+    start = change
+    offset = changed
+    sampled = change
+  }
+  segments.push({ start, end: to, offset, before, after: offsetAt(to) })
+  return segments
+}
+
+/** The first second in `(low, high]` whose offset is not `offset`, which is that at `low` and not that at `high`. */
+const firstChange = (offsetAt: OffsetAt, offset: number, low: number, high: number): number => {
+  // nearly all changes are on a quarter of an hour: look among those, and go on to the second only where it is not
+  for (const unit of [900, 1]) {
+    let before = Math.floor(low / unit)
+    let after = Math.ceil(high / unit)
+    while (after - before > 1) {
+      const middle = Math.floor((before + after) / 2)
+      if (offsetAt(middle * unit) === offset) before = middle
+      else after = middle
+    }
+    low = Math.max(low, before * unit)
+    high = Math.min(high, after * unit)
+    if (offsetAt(high - 1) === offset) break
+  }
+  return high
+}
