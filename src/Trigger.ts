@@ -18,7 +18,7 @@ import { dual } from "effect/Function"
 import * as Hash from "effect/Hash"
 import { type Inspectable, NodeInspectSymbol } from "effect/Inspectable"
 import * as Option from "effect/Option"
-import { hasProperty } from "effect/Predicate"
+import { hasProperty, isObject } from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
@@ -26,7 +26,7 @@ import * as SchemaGetter from "effect/SchemaGetter"
 import * as SchemaIssue from "effect/SchemaIssue"
 import * as Bounded from "./triggers/bounded.ts"
 import { compile, normalize, TriggerSpec } from "./triggers/compile.ts"
-import type { Days, Dialect } from "./triggers/cron/parse.ts"
+import type { CronFields, Days, Dialect } from "./triggers/cron/parse.ts"
 import { show, TriggerError } from "./triggers/error.ts"
 import * as Instant from "./triggers/instant.ts"
 import type { Occurrences } from "./triggers/occurrences.ts"
@@ -316,8 +316,8 @@ export interface CronOptions {
    */
   readonly overlap?: Overlap | undefined
   /**
-   * Whether a date must match one or both of the two day fields. By default as Vixie cron: one of them, unless either
-   * begins with `*`.
+   * Whether a date must match one or both of the two day fields of a text. By default as Vixie cron: one of them, unless
+   * either begins with `*`.
    */
   readonly days?: Days | undefined
   /** `"quartz"` has seconds first, counts weekdays from 1 = Sunday, and wants `?` in one day field. Default `"crontab"`. */
@@ -340,6 +340,9 @@ export interface CronOptions {
  * and `fri#2` (the second). `?` is `*` in a day field. `@yearly`, `@annually`, `@monthly`, `@weekly`, `@daily`,
  * `@midnight` and `@hourly` stand for what crontab(5) says. Years go from 1970 to 9999.
  *
+ * An object has the fields, the forms and the numbering of APScheduler (`dayOfWeek` 0 is Monday, and a date must match
+ * both day fields): see {@link CronFields}.
+ *
  * Instants are strictly after the anchor. Throws a {@link TriggerError} for an expression that cannot be read or that no
  * date matches, and for an unknown zone; use {@link parseCron} for text that comes from outside.
  *
@@ -358,7 +361,16 @@ export interface CronOptions {
  * @category constructors
  * @since 0.1.0
  */
-export const cron = (expression: string, options?: CronOptions): Trigger => {
+export const cron = (expression: string | CronFields, options?: CronOptions): Trigger => {
+  if (typeof expression !== "string" && !isObject(expression)) {
+    throw new TriggerError({
+      reason: "syntax",
+      field: "expression",
+      value: show(expression),
+      expected: "a cron expression as text, or an object of fields"
+    })
+  }
+
   const trigger = make({
     _tag: "cron",
     expression,
@@ -388,8 +400,10 @@ export const cron = (expression: string, options?: CronOptions): Trigger => {
  * @category constructors
  * @since 0.1.0
  */
-export const parseCron = (expression: string, options?: CronOptions): Result.Result<Trigger, TriggerError> =>
-  result(() => cron(expression, options))
+export const parseCron = (
+  expression: string | CronFields,
+  options?: CronOptions
+): Result.Result<Trigger, TriggerError> => result(() => cron(expression, options))
 
 const bounds = (options?: {
   readonly start?: DateTime.DateTime.Input | undefined

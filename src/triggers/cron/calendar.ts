@@ -28,6 +28,17 @@ export interface DayRule {
 }
 
 /**
+ * Every `step`-th year from `from` to `to`, both inclusive.
+ *
+ * @internal
+ */
+export interface YearRange {
+  readonly from: number
+  readonly to: number
+  readonly step: number
+}
+
+/**
  * What a cron expression says, ready for searching. Sets of up to sixty values are two integers of thirty bits.
  *
  * @internal
@@ -40,8 +51,8 @@ export interface Calendar {
   readonly hours: number
   /** Bit 0 = January. */
   readonly months: number
-  /** A bit for each year from 1970, or `undefined` for all. */
-  readonly years: Uint32Array | undefined
+  /** `undefined` for all. */
+  readonly years: ReadonlyArray<YearRange> | undefined
   /** ISO weeks 1 to 29 and 30 to 53, or `undefined` for all. */
   readonly weeks: { readonly low: number; readonly high: number } | undefined
   readonly day: DayRule

@@ -9,7 +9,7 @@ import type { Kind } from "../kind.ts"
 import { type Gap, instants, type Overlap, type Walls } from "../zone/clockChange.ts"
 import * as Zone from "../zone/zone.ts"
 import { firstYear } from "./calendar.ts"
-import { type Days, type Dialect, parse } from "./parse.ts"
+import { type CronFields, type Days, type Dialect, fieldNames, parseFields, parseText } from "./parse.ts"
 import * as Search from "./search.ts"
 
 /**
@@ -20,7 +20,8 @@ import * as Search from "./search.ts"
  */
 export interface CronSpec {
   readonly _tag: "cron"
-  readonly expression: string
+  /** Text, or the fields of APScheduler. */
+  readonly expression: string | CronFields
   /** An IANA name, or an offset such as `"+05:30"`. */
   readonly timeZone: string
   /** Left out where the expression decides: see `Trigger.cron`. */
@@ -36,11 +37,25 @@ export interface CronSpec {
  */
 const everyKindOfYear = (firstYear + 28) * 12
 
+const field = Schema.optionalKey(Schema.Union([Schema.String, Schema.Int]))
+
 /** @internal */
 export const cron: Kind<CronSpec> = {
   schema: () =>
     Schema.TaggedStruct("cron", {
-      expression: Schema.String,
+      expression: Schema.Union([
+        Schema.String,
+        Schema.Struct({
+          year: field,
+          month: field,
+          day: field,
+          week: field,
+          dayOfWeek: field,
+          hour: field,
+          minute: field,
+          second: field
+        })
+      ]),
       timeZone: Schema.String,
       gap: Schema.optionalKey(Schema.Literals(["first-valid", "shift", "skip"])),
       overlap: Schema.optionalKey(Schema.Literals(["first", "second", "both"])),
@@ -50,7 +65,7 @@ export const cron: Kind<CronSpec> = {
 
   normalize: ({ days, dialect, expression, gap, overlap, timeZone }) => ({
     _tag: "cron",
-    expression,
+    expression: typeof expression === "string" ? expression : inOrder(expression),
     timeZone,
     ...(gap === undefined ? {} : { gap }),
     ...(overlap === undefined ? {} : { overlap }),
@@ -60,7 +75,17 @@ export const cron: Kind<CronSpec> = {
 
   compile(spec) {
     const table = Zone.table("timeZone", spec.timeZone)
-    const { calendar, followsClock } = parse(spec.expression, spec.dialect ?? "crontab", spec.days)
+    if (typeof spec.expression !== "string" && (spec.days ?? spec.dialect) !== undefined) {
+      throw new TriggerError({
+        reason: "option",
+        field: spec.days === undefined ? "dialect" : "days",
+        value: show(spec.days ?? spec.dialect),
+        expected: "nothing beside an object of fields, which has its own rules"
+      })
+    }
+    const { calendar, followsClock } = typeof spec.expression === "string"
+      ? parseText(spec.expression, spec.dialect ?? "crontab", spec.days)
+      : parseFields(spec.expression)
     const inSomeYear = Search.next({ ...calendar, years: undefined }, 0, everyKindOfYear) >= 0
     if (!inSomeYear || (calendar.years !== undefined && Search.next(calendar, 0) < 0)) {
       throw new TriggerError({
@@ -101,4 +126,14 @@ export const cron: Kind<CronSpec> = {
       }
     }
   }
+}
+
+/** The fields from the most to the least significant; what is no field stays, to be refused by its name. */
+const inOrder = (fields: CronFields): CronFields => {
+  const ordered: { [name: string]: string | number } = {}
+  for (const name of [...fieldNames, ...Object.keys(fields)] as ReadonlyArray<keyof CronFields>) {
+    const value = fields[name]
+    if (value !== undefined) ordered[name] = value
+  }
+  return ordered
 }

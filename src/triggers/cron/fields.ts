@@ -1,5 +1,5 @@
 /**
- * The fields of a cron expression: their names, their ranges, and how each dialect numbers them.
+ * The fields of a cron expression: their names, their ranges, and how each dialect writes them.
  *
  * @since 0.1.0
  */
@@ -23,6 +23,13 @@ export interface Field {
   readonly wraps: boolean
   /** What to add to a weekday, modulo 7, so that 0 is Sunday. */
   readonly shift: number
+  /**
+   * What else may stand here: `"day"` has `L`, `L-3`, `15W`, `LW` and `?`; `"weekday"` has `5L`, `5#2` and `?`;
+   * `"ordinal"` has `last`, `last fri` and `2nd fri`.
+   */
+  readonly special: "day" | "weekday" | "ordinal" | undefined
+  /** Whether there may be blanks around commas. */
+  readonly blanks: boolean
 }
 
 const field = (name: string, min: number, max: number, options?: Partial<Field>): Field => ({
@@ -33,6 +40,8 @@ const field = (name: string, min: number, max: number, options?: Partial<Field>)
   names: [],
   wraps: true,
   shift: 0,
+  special: undefined,
+  blanks: false,
   ...options
 })
 
@@ -40,19 +49,34 @@ const months = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "
 const fromSunday = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"]
 const fromMonday = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
-export const second = field("second", 0, 59)
-export const minute = field("minute", 0, 59)
-export const hour = field("hour", 0, 23)
-export const day = field("day", 1, 31)
-export const month = field("month", 1, 12, { names: months })
-export const year = field("year", firstYear, lastYear, { wraps: false })
-export const week = field("week", 1, 53)
+/** The fields of crontab text, and of Quartz where nothing else is said. */
+export const text = {
+  second: field("second", 0, 59),
+  minute: field("minute", 0, 59),
+  hour: field("hour", 0, 23),
+  day: field("day", 1, 31, { special: "day" }),
+  month: field("month", 1, 12, { names: months }),
+  /** 0 or 7 = Sunday. */
+  weekday: field("weekday", 0, 6, { limit: 7, names: fromSunday, special: "weekday" }),
+  /** 1 = Sunday. */
+  weekdayQuartz: field("weekday", 1, 7, { names: fromSunday, shift: 6, special: "weekday" }),
+  year: field("year", firstYear, lastYear, { wraps: false })
+}
 
-/** 0 or 7 = Sunday. */
-export const weekday = field("weekday", 0, 6, { limit: 7, names: fromSunday })
+const object = { blanks: true }
 
-/** Quartz: 1 = Sunday. */
-export const weekdayQuartz = field("weekday", 1, 7, { names: fromSunday, shift: 6 })
+/** The fields of APScheduler's field object, from the most to the least significant. */
+export const named = {
+  year: field("year", firstYear, lastYear, { ...object, wraps: false }),
+  month: field("month", 1, 12, { ...object, names: months }),
+  day: field("day", 1, 31, { ...object, special: "ordinal" }),
+  week: field("week", 1, 53, object),
+  /** 0 = Monday. */
+  dayOfWeek: field("dayOfWeek", 0, 6, { ...object, names: fromMonday, shift: 1 }),
+  hour: field("hour", 0, 23, object),
+  minute: field("minute", 0, 59, object),
+  second: field("second", 0, 59, object)
+}
 
-/** APScheduler: 0 = Monday. */
-export const weekdayFromMonday = field("weekday", 0, 6, { names: fromMonday, shift: 1 })
+/** The weekdays as ordinals name them: 0 = Sunday. */
+export const weekdays = fromSunday

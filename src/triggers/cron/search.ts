@@ -5,7 +5,7 @@
  * @since 0.1.0
  */
 import * as Civil from "../civil.ts"
-import { type Calendar, count, daysOf, firstYear, highest, lastYear, lowest } from "./calendar.ts"
+import { type Calendar, count, daysOf, firstYear, highest, lastYear, lowest, type YearRange } from "./calendar.ts"
 
 const day = 86_400
 const firstMonth = firstYear * 12
@@ -80,35 +80,54 @@ const timeTo = (c: Calendar, time: number): number => {
     to60(c.secondsLow, c.secondsHigh, 59)
 }
 
-const hasYear = (years: Uint32Array, year: number): boolean => {
-  const index = year - firstYear
-  return ((years[index >> 5]! >>> (index & 31)) & 1) === 1
-}
-
-/** The first month at or after `month` that the months and years allow, or one after `last`. */
-const monthFrom = (c: Calendar, month: number, last: number): number => {
-  while (month <= last) {
-    const year = (month / 12) | 0
-    if (c.years === undefined || hasYear(c.years, year)) {
-      const rest = atOrAbove(c.months, month - year * 12)
-      if (rest !== 0) return year * 12 + lowest(rest)
-    }
-    month = (year + 1) * 12
+/** The first year at or after `year` that is allowed, or one after the last of all. */
+const yearFrom = (years: ReadonlyArray<YearRange>, year: number): number => {
+  let first = lastYear + 1
+  for (let i = 0; i < years.length; i++) {
+    const { from, step, to } = years[i]!
+    const at = year <= from ? from : from + Math.ceil((year - from) / step) * step
+    if (at <= to && at < first) first = at
   }
-  return month
+  return first
 }
 
-/** The last month at or before `month` that the months and years allow, or one before the first. */
+/** The last year at or before `year` that is allowed, or one before the first of all. */
+const yearTo = (years: ReadonlyArray<YearRange>, year: number): number => {
+  let last = firstYear - 1
+  for (let i = 0; i < years.length; i++) {
+    const { from, step, to } = years[i]!
+    const at = from + Math.floor((Math.min(year, to) - from) / step) * step
+    if (at >= from && at > last) last = at
+  }
+  return last
+}
+
+/** The first month at or after `month` that the months and years allow, or one after the last of all. */
+const monthFrom = (c: Calendar, month: number): number => {
+  let year = (month / 12) | 0
+  const allowed = c.years === undefined ? year : yearFrom(c.years, year)
+  if (allowed === year) {
+    const rest = atOrAbove(c.months, month - year * 12)
+    if (rest !== 0) return year * 12 + lowest(rest)
+    year = c.years === undefined ? year + 1 : yearFrom(c.years, year + 1)
+  } else {
+    year = allowed
+  }
+  return year * 12 + lowest(c.months)
+}
+
+/** The last month at or before `month` that the months and years allow, or one before the first of all. */
 const monthTo = (c: Calendar, month: number): number => {
-  while (month >= firstMonth) {
-    const year = (month / 12) | 0
-    if (c.years === undefined || hasYear(c.years, year)) {
-      const rest = below(c.months, month - year * 12 + 1)
-      if (rest !== 0) return year * 12 + highest(rest)
-    }
-    month = year * 12 - 1
+  let year = (month / 12) | 0
+  const allowed = c.years === undefined ? year : yearTo(c.years, year)
+  if (allowed === year) {
+    const rest = below(c.months, month - year * 12 + 1)
+    if (rest !== 0) return year * 12 + highest(rest)
+    year = c.years === undefined ? year - 1 : yearTo(c.years, year - 1)
+  } else {
+    year = allowed
   }
-  return month
+  return year * 12 + highest(c.months)
 }
 
 /** The first wall time at or after `wall`, up to the end of the month `last`. */
@@ -120,7 +139,7 @@ export const next = (c: Calendar, wall: number, last: number = lastMonth): numbe
   let month = packed >> 5
   let start = today - (packed & 31) + 1
   let days = 0
-  if (monthFrom(c, month, month) === month) {
+  if (monthFrom(c, month) === month) {
     const index = (packed & 31) - 1
     days = daysOf(c, month, start)
     if ((days >> index) & 1) {
@@ -130,7 +149,7 @@ export const next = (c: Calendar, wall: number, last: number = lastMonth): numbe
     days = atOrAbove(days, index + 1)
   }
   while (days === 0) {
-    month = monthFrom(c, month + 1, last)
+    month = monthFrom(c, month + 1)
     if (month > last) return -1
     start = Civil.monthStart(month)
     days = daysOf(c, month, start)
@@ -192,7 +211,7 @@ export const between = (c: Calendar, from: number, to: number): number => {
 
   // whole days from the first, then what is too much at its beginning and missing at the end
   const packed = Civil.fromDay(firstDay)
-  let month = monthFrom(c, packed >> 5, lastMonth)
+  let month = monthFrom(c, packed >> 5)
   let total = 0
   let firstMatches = 0
   let endMatches = 0
@@ -211,7 +230,7 @@ export const between = (c: Calendar, from: number, to: number): number => {
       days = below(days, index)
     }
     total += count(days)
-    month = monthFrom(c, month + 1, lastMonth)
+    month = monthFrom(c, month + 1)
   }
   return total * perDay - firstMatches * before(from - firstDay * day) + endMatches * before(to - endDay * day)
 }
