@@ -209,7 +209,11 @@ export const make = <
   const { error, executor, payload, retry, success, version, ...policy } = options
   return Object.assign(Object.create(Proto), {
     name,
-    payloadSchema: payload === undefined ? Schema.Void : Schema.isSchema(payload) ? payload : Schema.Struct(payload as {}),
+    payloadSchema: payload === undefined
+      ? Schema.Void
+      : Schema.isSchema(payload)
+      ? payload
+      : Schema.Struct(payload as {}),
     successSchema: success ?? Schema.Void,
     errorSchema: error ?? Schema.Never,
     retry,

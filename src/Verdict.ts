@@ -19,7 +19,17 @@ import type { VerdictRow } from "./JobStore.ts"
  * @category models
  * @since 0.1.0
  */
-export type Reason = "catchUp" | "overlap" | "full" | "paused" | "removed" | "requested" | "excluded" | "age" | "cap" | "policy"
+export type Reason =
+  | "catchUp"
+  | "overlap"
+  | "full"
+  | "paused"
+  | "removed"
+  | "requested"
+  | "excluded"
+  | "age"
+  | "cap"
+  | "policy"
 
 /**
  * A stretch of a job's time line in which nothing was fired.

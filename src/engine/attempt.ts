@@ -16,8 +16,11 @@ import type * as Executor from "../Executor.ts"
 import type * as JobStore from "../JobStore.ts"
 import * as Policy from "../Policy.ts"
 import { AttemptTimedOut, CurrentRun } from "../Run.ts"
+import { ofRun } from "./announce.ts"
 import { codecsOf, type TaskCodecs } from "./codecs.ts"
 import { type Core, now, type Running, type Served } from "./core.ts"
+import { quarantineJob } from "./quarantine.ts"
+import { notifySettled } from "./waiting.ts"
 
 /** An attempt as stored for the replay of the retry Schedule. */
 interface StoredAttempt {
@@ -123,6 +126,7 @@ const attempt = Effect.fnUntraced(function*(
       }
   })
   notifySettled(core, [row.id])
+  if (ended._tag === "Undecodable") yield* quarantineJob(core, row, ended.error)
   if (!core.events.heard()) return
   if (answer === "stale") core.events.publish(finished, { _tag: "RunRefused", ...ofRun(row) })
   else if (next._tag === "Release") core.events.publish(finished, { _tag: "RunReleased", ...ofRun(row) })
@@ -213,19 +217,6 @@ const replayable = Effect.fnUntraced(function*(
   inputs.push(latest)
   return inputs
 })
-
-/** Tells those who wait for these runs. */
-export const notifySettled = (core: Core, runs: ReadonlyArray<string>): void => {
-  if (core.waiters.size === 0) return
-  for (const run of runs) {
-    const waiting = core.waiters.get(run)
-    if (waiting === undefined) continue
-    core.waiters.delete(run)
-    for (const waiter of waiting) Deferred.doneUnsafe(waiter, Effect.void)
-  }
-}
-
-export const ofRun = (row: JobStore.NewRun) => ({ run: row.id, job: row.job ?? undefined, task: row.task })
 
 const instant = (millis: number | null) => millis === null ? undefined : DateTime.makeUnsafe(millis)
 

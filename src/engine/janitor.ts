@@ -2,8 +2,8 @@
  * The role *janitor*: takes over what lost nodes held, and forgets what has been remembered long enough.
  */
 import * as Effect from "effect/Effect"
-import { notifySettled } from "./attempt.ts"
 import { type Core, now, wakeWorkers } from "./core.ts"
+import { notifySettled } from "./waiting.ts"
 
 const batch = 500
 

@@ -11,6 +11,8 @@ import type { EventHub } from "./events.ts"
 export interface Outage {
   /** Repeats a store's verb until it succeeds. Verbs are safe to repeat after a lost reply. */
   readonly rideOut: <A, R>(verb: Effect.Effect<A, StoreError, R>) => Effect.Effect<A, never, R>
+  /** Whether the last call went unanswered. */
+  readonly down: () => boolean
   /** The instant since which the store has answered without a break. */
   readonly healthySince: () => number
 }
@@ -40,6 +42,7 @@ export const make = (events: EventHub, startedAt: number): Outage => {
     })
   })
   return {
+    down: () => downSince !== undefined,
     healthySince: () => healthySince,
     rideOut: (verb) =>
       verb.pipe(

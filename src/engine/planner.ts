@@ -1,15 +1,14 @@
 /**
  * The role *planner*: turns due occurrences into runs and verdicts. One alarm for all jobs, not a fiber per job.
  */
-import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type * as JobStore from "../JobStore.ts"
-import * as Verdict from "../Verdict.ts"
-import { ofRun } from "./attempt.ts"
+import { announce } from "./announce.ts"
 import { stopGoing } from "./cancel.ts"
 import { type Core, now, waitFor, wakeWorkers } from "./core.ts"
 import { decide, read } from "./decide.ts"
+import { quarantine } from "./quarantine.ts"
 
 export const planner = (core: Core): Effect.Effect<never> =>
   Effect.forever(Effect.gen(function*() {
@@ -66,47 +65,3 @@ const changeOf = Effect.fnUntraced(
     }
   }
 )
-
-/** Sets a job aside that cannot be read: kept, shown, and out of the way of the others. */
-export const quarantine = (job: JobStore.JobRow, reason: string, at: number): JobStore.Change => ({
-  job: job.id,
-  incarnation: job.incarnation,
-  revision: job.revision,
-  update: {
-    _tag: "Replace",
-    row: {
-      ...job,
-      state: "quarantined",
-      nextNominal: null,
-      nextDue: null,
-      pause: JSON.stringify({ reason, by: "effect-scheduler" }),
-      updated: at
-    }
-  },
-  verdicts: [],
-  runs: [],
-  cancel: null
-})
-
-/** Tells what a committed change did. */
-export const announce = (core: Core, job: JobStore.JobRow, change: JobStore.Change, at: number): void => {
-  for (const run of change.runs) {
-    core.events.publish(at, {
-      _tag: "RunQueued",
-      ...ofRun(run),
-      nominal: run.nominal === null ? undefined : DateTime.makeUnsafe(run.nominal)
-    })
-  }
-  for (const verdict of change.verdicts) {
-    core.events.publish(at, { _tag: "OccurrencesNotRun", verdict: Verdict.fromRow(verdict) })
-  }
-  const { update } = change
-  if (update._tag === "Replace") {
-    if (update.row.state === "quarantined" && job.state !== "quarantined") {
-      const reason = update.row.pause === null ? "" : (JSON.parse(update.row.pause) as { reason: string }).reason
-      core.events.publish(at, { _tag: "JobQuarantined", job: job.id, reason })
-    }
-  } else if (update._tag === "Delete" || update.state === "done") {
-    core.events.publish(at, { _tag: "JobFinished", job: job.id })
-  }
-}

@@ -16,14 +16,18 @@ export interface Settler {
   readonly settle: (settlement: JobStore.Settlement) => Effect.Effect<Answer>
   /** The role's loop. */
   readonly loop: Effect.Effect<never>
-  /** Writes what is left, until nothing is. */
-  readonly flush: Effect.Effect<void>
+  /** Lets go of those who still wait: their outcomes are lost to this process, and their claims end with its lease. */
+  readonly giveUp: Effect.Effect<void>
 }
 
 export const make = Effect.fnUntraced(function*(store: JobStore.Service, outage: Outage, batch: number) {
   const queue = yield* Queue.unbounded<Entry>()
   /** Entries taken from the queue and not yet recorded: they survive a restart of the loop. */
   const inHand: Array<Entry> = []
+  let closed = false
+  const lost = Effect.die(
+    new Error("the store could not be reached before the scheduler closed; the outcome is not recorded")
+  )
   const write = Effect.gen(function*() {
     const at = yield* now
     const answers = yield* outage.rideOut(
@@ -35,6 +39,7 @@ export const make = Effect.fnUntraced(function*(store: JobStore.Service, outage:
   const settler: Settler = {
     settle: (settlement) =>
       Effect.suspend(() => {
+        if (closed) return lost
         const answer = Deferred.makeUnsafe<Answer>()
         Queue.offerUnsafe(queue, [settlement, answer])
         return Deferred.await(answer)
@@ -46,11 +51,10 @@ export const make = Effect.fnUntraced(function*(store: JobStore.Service, outage:
       }
       yield* write
     })),
-    flush: Effect.gen(function*() {
-      while (inHand.length > 0 || (yield* Queue.size(queue)) > 0) {
-        if (inHand.length === 0) inHand.push(...yield* Queue.takeBetween(queue, 1, batch))
-        yield* write
-      }
+    giveUp: Effect.gen(function*() {
+      closed = true
+      for (const [, answer] of [...inHand, ...yield* Queue.clear(queue)]) Deferred.doneUnsafe(answer, lost)
+      inHand.length = 0
     })
   }
   return settler

@@ -3,9 +3,9 @@
  */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import { notifySettled } from "./attempt.ts"
 import { stopRuns } from "./cancel.ts"
 import { type Core, wakeWorkers } from "./core.ts"
+import { notifySettled } from "./waiting.ts"
 
 export const listener = (core: Core): Effect.Effect<void> =>
   Stream.runForEachArray(core.store.signals, (signals) =>

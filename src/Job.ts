@@ -1,0 +1,103 @@
+/**
+ * A Task with a payload, a Trigger and a Policy, kept in a JobStore under an id.
+ *
+ * @since 0.1.0
+ */
+import * as DateTime from "effect/DateTime"
+import * as Option from "effect/Option"
+import * as Result from "effect/Result"
+import type { JobRow, JobState } from "./JobStore.ts"
+import * as Policy from "./Policy.ts"
+import * as Trigger from "./Trigger.ts"
+
+/**
+ * A job as `get` and `list` show it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Job {
+  readonly id: string
+  /** New whenever the id is added again after a removal. */
+  readonly incarnation: string
+  readonly task: string
+  /** The encoded payload. */
+  readonly payload: unknown
+  /** `undefined` when the stored form cannot be read; see `problem`. */
+  readonly trigger: Trigger.Trigger | undefined
+  /** `undefined` when the stored form cannot be read; see `problem`. */
+  readonly policy: Policy.Policy | undefined
+  readonly state: JobState
+  /** Why and by whom it was paused. */
+  readonly pause: { readonly reason: string; readonly by: string } | undefined
+  /** Why a quarantined job cannot be used; scheduling its id anew repairs it. */
+  readonly problem: string | undefined
+  /** The next occurrence; `undefined` while the job is not active. */
+  readonly next: DateTime.Utc | undefined
+  /** Everything up to here is decided. */
+  readonly cursor: DateTime.Utc | undefined
+  /** The instant from which the trigger counts. */
+  readonly anchor: DateTime.Utc
+  readonly tags: ReadonlyArray<string>
+  readonly metadata: { readonly [key: string]: unknown }
+  readonly created: DateTime.Utc
+  readonly updated: DateTime.Utc
+}
+
+/**
+ * What happens when a job with the same id exists.
+ *
+ * - `"update"` (default): what differs is changed; the cursor is kept, and the anchor too unless the trigger differs. An equal
+ *   definition writes nothing, so a program may schedule its jobs at every start
+ * - `"keep"`: the stored job stays as it is
+ * - `"replace"`: it is removed, its running runs are interrupted, and the new one starts from scratch
+ * - `"fail"`: `JobConflict`
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Conflict = "update" | "keep" | "replace" | "fail"
+
+const parse = (text: string): unknown => {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return text
+  }
+}
+
+const instant = (millis: number | null) => millis === null ? undefined : DateTime.makeUnsafe(millis)
+
+/**
+ * @category conversions
+ * @since 0.1.0
+ */
+export const fromRow = (row: JobRow): Job => {
+  const trigger = Trigger.decode(row.trigger)
+  const policy = Policy.decode(row.policy)
+  const pause = row.pause === null ? undefined : parse(row.pause) as { readonly reason: string; readonly by: string }
+  const unreadable = Result.isFailure(trigger)
+    ? `trigger: ${trigger.failure.message}`
+    : Option.isNone(policy)
+    ? `policy: cannot read ${row.policy}`
+    : undefined
+  return {
+    id: row.id,
+    incarnation: row.incarnation,
+    task: row.task,
+    payload: parse(row.payload),
+    trigger: Result.getOrUndefined(trigger),
+    policy: Option.getOrUndefined(policy),
+    // What cannot be read is in quarantine, whether the planner has come to it or not.
+    state: unreadable === undefined ? row.state : "quarantined",
+    pause: row.state === "paused" ? pause : undefined,
+    problem: unreadable ?? (row.state === "quarantined" ? pause?.reason : undefined),
+    next: instant(row.nextNominal),
+    cursor: instant(row.cursor),
+    anchor: DateTime.makeUnsafe(row.anchor),
+    tags: parse(row.tags) as ReadonlyArray<string>,
+    metadata: parse(row.metadata) as { readonly [key: string]: unknown },
+    created: DateTime.makeUnsafe(row.created),
+    updated: DateTime.makeUnsafe(row.updated)
+  }
+}

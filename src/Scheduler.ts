@@ -1,0 +1,536 @@
+/**
+ * The service that ties Tasks, Triggers, a JobStore and an Executor together: a supervised fiber tree in a Scope.
+ *
+ * Effect has a module of this name too, for the order in which fibers run; this one is about jobs.
+ *
+ * **Example** (A job every weekday morning, kept in memory)
+ *
+ * ```ts
+ * import { Console, Effect, Layer, Schema } from "effect"
+ * import { FiberExecutor, MemoryJobStore, Scheduler, Task, Trigger } from "effect-scheduler"
+ *
+ * const Digest = Task.make("Digest", { payload: { customer: Schema.String } })
+ *
+ * const DigestLive = Digest.toLayer(({ customer }) => Console.log(`digest for ${customer}`))
+ *
+ * const program = Effect.gen(function*() {
+ *   const scheduler = yield* Scheduler.Scheduler
+ *   const job = yield* scheduler.schedule(Digest, {
+ *     id: "digest/acme",
+ *     payload: { customer: "acme" },
+ *     trigger: Trigger.cron("0 9 * * mon-fri", { timeZone: "Europe/Warsaw" })
+ *   })
+ *   return job.next
+ * })
+ *
+ * const Live = Scheduler.layer({ tasks: [Digest] }).pipe(
+ *   Layer.provide([DigestLive, FiberExecutor.layer()]),
+ *   Layer.provide(MemoryJobStore.layer)
+ * )
+ *
+ * export const main = program.pipe(Effect.provide(Live))
+ * ```
+ *
+ * @since 0.1.0
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import type * as DateTime from "effect/DateTime"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
+import * as Latch from "effect/Latch"
+import * as Layer from "effect/Layer"
+import type * as EffectSchedule from "effect/Schedule"
+import * as Scope from "effect/Scope"
+import type * as Stream from "effect/Stream"
+import { inTransaction } from "./engine/callerContext.ts"
+import * as Closures from "./engine/closures.ts"
+import type { Core, Served } from "./engine/core.ts"
+import * as Engine from "./engine/Engine.ts"
+import * as Events from "./engine/events.ts"
+import { explain, type Explanation } from "./engine/explain.ts"
+import * as Jobs from "./engine/jobs.ts"
+import { find } from "./engine/lookup.ts"
+import { remove } from "./engine/removal.ts"
+import * as Runs from "./engine/runs.ts"
+import type { EngineOptions } from "./engine/settings.ts"
+import { Executor } from "./Executor.ts"
+import * as FiberExecutor from "./executors/FiberExecutor.ts"
+import * as Job from "./Job.ts"
+import { JobStore } from "./JobStore.ts"
+import type * as Policy from "./Policy.ts"
+import * as Run from "./Run.ts"
+import {
+  InvalidOption,
+  type JobConflict,
+  JobNotFound,
+  type RemovalTimeout,
+  type RunFailed,
+  type StoreError,
+  WaitInTransaction
+} from "./SchedulerError.ts"
+import type { SchedulerEvent } from "./SchedulerEvent.ts"
+import * as MemoryJobStore from "./stores/MemoryJobStore.ts"
+import * as Task from "./Task.ts"
+import * as Trigger from "./Trigger.ts"
+import type { TriggerError } from "./triggers/error.ts"
+
+export type {
+  /**
+   * Why an instant of a job did, or did not, run.
+   *
+   * - `Fired`: a run was made of it; how it went is in the run
+   * - `NotRun`: it was decided against, for the verdict's reason
+   * - `Undecided`: it lies ahead, or nobody has come to it; the job tells whether it is paused or quarantined
+   * - `NotAnOccurrence`: the trigger has none there
+   * - `Forgotten`: the history does not reach back that far
+   *
+   * @category models
+   * @since 0.1.0
+   */
+  Explanation
+}
+
+/**
+ * The payload option of a task: needed unless the task has none.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type PayloadOption<T extends Task.Any> = [undefined] extends [Task.Payload<T>]
+  ? { readonly payload?: Task.Payload<T> | undefined }
+  : { readonly payload: Task.Payload<T> }
+
+/**
+ * A job as a caller defines it. Policies not given are the Task's, and then `Policy.defaults`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type JobOptions<T extends Task.Any> = Policy.Options & PayloadOption<T> & {
+  /**
+   * 1 to 255 characters. Without one the job gets an id of its own, and is removed when its trigger is exhausted.
+   */
+  readonly id?: string | undefined
+  readonly trigger: Trigger.Trigger
+  /** What happens when the id exists. Default `"update"`. */
+  readonly conflict?: Job.Conflict | undefined
+  /** Add it paused. Counts only for a new job. */
+  readonly paused?: boolean | undefined
+  readonly tags?: ReadonlyArray<string> | undefined
+  /** Plain JSON data of the caller's own. */
+  readonly metadata?: { readonly [key: string]: unknown } | undefined
+}
+
+/**
+ * An ad-hoc run as a caller asks for it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type RunOptions<T extends Task.Any> =
+  & Pick<Policy.Options, "timeout" | "retention" | "delivery" | "maxAttempts" | "misfireGrace">
+  & PayloadOption<T>
+  & {
+    /** Asking twice under one id makes one run. Default: an id of its own. */
+    readonly id?: string | undefined
+  }
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface RemoveOptions {
+  /**
+   * What happens to runs that are going: `"interrupt"` (default) them and wait for their finalizers, `"wait"` for their own end, or
+   * `"leave"` them and return at once.
+   */
+  readonly running?: "interrupt" | "wait" | "leave" | undefined
+  /** How long to wait. Default: as long as it takes. */
+  readonly timeout?: Duration.Input | undefined
+  /** Kept with the cancelled runs. */
+  readonly reason?: string | undefined
+  readonly by?: string | undefined
+}
+
+/**
+ * Selects jobs; all that match, in order of id, unless there is a `limit`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ListOptions {
+  readonly task?: string | undefined
+  readonly state?: Job.Job["state"] | undefined
+  /** Only ids that begin with this text. */
+  readonly prefix?: string | undefined
+  /** Only ids after this one: the last of the page before. */
+  readonly after?: string | undefined
+  readonly limit?: number | undefined
+}
+
+/**
+ * Selects runs: those that are going first, then the last finished first.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface RunsOptions {
+  readonly job?: string | undefined
+  readonly task?: string | undefined
+  readonly ids?: ReadonlyArray<string> | undefined
+  /** `true`: only runs that are going; `false`: only those that have ended. */
+  readonly going?: boolean | undefined
+  /** The last run of the page before. */
+  readonly after?: Run.Run | undefined
+  /** Default 100. */
+  readonly limit?: number | undefined
+}
+
+/**
+ * A closure that runs on a trigger, for as long as the process lives.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type ClosureJob = Closures.ClosureJob
+
+/**
+ * What `repeat` gives back.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Repetition {
+  readonly id: string
+  /** Returns when the Schedule has ended. */
+  readonly await: Effect.Effect<void>
+  /** Ends it; returns when the finalizers of its run have run. */
+  readonly remove: Effect.Effect<void>
+}
+
+type ClosureOptions = Policy.Options & {
+  /** Default: an id of its own. A closure under an id that exists takes its place. */
+  readonly id?: string | undefined
+}
+
+type ClosureServices<R> = Exclude<R, Run.CurrentRun | Scope.Scope>
+
+/**
+ * The verbs of a scheduler.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Service {
+  /**
+   * Keeps a job: the task runs at every occurrence of the trigger. Scheduling an id that exists updates what differs and keeps its
+   * cursor; an equal definition writes nothing. Joins the caller's transaction where the store has any.
+   */
+  readonly schedule: <T extends Task.Any>(
+    task: T,
+    options: JobOptions<T>
+  ) => Effect.Effect<Job.Job, InvalidOption | JobConflict | StoreError>
+
+  /** `schedule` for many jobs of one task in one transaction. */
+  readonly scheduleAll: <T extends Task.Any>(
+    task: T,
+    options: ReadonlyArray<JobOptions<T>>
+  ) => Effect.Effect<ReadonlyArray<Job.Job>, InvalidOption | JobConflict | StoreError>
+
+  /** Runs the task once, as soon as a slot is free; returns the run's id. */
+  readonly enqueue: <T extends Task.Any>(
+    task: T,
+    ...options: undefined extends Task.Payload<T> ? [options?: RunOptions<T>] : [options: RunOptions<T>]
+  ) => Effect.Effect<string, InvalidOption | StoreError>
+
+  /**
+   * Runs the task once and waits for its result: the handler's success or typed error, or `RunFailed` when it ended otherwise. Whoever
+   * stops waiting leaves the run as it is.
+   */
+  readonly run: <T extends Task.Any>(
+    task: T,
+    ...options: undefined extends Task.Payload<T> ? [options?: RunOptions<T>] : [options: RunOptions<T>]
+  ) => Effect.Effect<Task.Success<T>, Task.Error<T> | RunFailed | InvalidOption | StoreError | WaitInTransaction>
+
+  readonly get: (id: string) => Effect.Effect<Job.Job, JobNotFound | StoreError>
+  readonly list: (options?: ListOptions) => Effect.Effect<ReadonlyArray<Job.Job>, StoreError>
+
+  /** Stops planning a job; runs that are going go on. What comes due meanwhile is `skipped(paused)`. No effect on a paused job. */
+  readonly pause: (
+    id: string,
+    why?: { readonly reason?: string | undefined; readonly by?: string | undefined }
+  ) => Effect.Effect<Job.Job, JobNotFound | InvalidOption | StoreError>
+
+  /** Plans a paused job again, from now on, or with `catchUp` from where the pause began, by its catch-up policy. */
+  readonly resume: (
+    id: string,
+    options?: { readonly catchUp?: boolean | undefined }
+  ) => Effect.Effect<Job.Job, JobNotFound | InvalidOption | StoreError>
+
+  /** Gives a job another trigger, which counts from now. A paused job stays paused. */
+  readonly reschedule: (
+    id: string,
+    trigger: Trigger.Trigger
+  ) => Effect.Effect<Job.Job, JobNotFound | InvalidOption | StoreError>
+
+  /**
+   * Removes a job. When it returns, each of its runs, on whatever node, has run its finalizers, or its node was lost (`abandoned`), or
+   * `RemovalTimeout` names those that have not. Called from one of the job's own runs it does not wait for that run, which goes on.
+   */
+  readonly remove: (
+    id: string,
+    options?: RemoveOptions
+  ) => Effect.Effect<
+    { readonly abandoned: ReadonlyArray<string> },
+    JobNotFound | RemovalTimeout | StoreError | WaitInTransaction
+  >
+
+  readonly runs: (options?: RunsOptions) => Effect.Effect<ReadonlyArray<Run.Run>, StoreError>
+
+  /** Says why an instant of a job did, or did not, run. */
+  readonly explain: (
+    id: string,
+    instant: DateTime.DateTime
+  ) => Effect.Effect<Explanation, JobNotFound | StoreError>
+
+  /** What happens from the subscription on. A slow subscriber loses the oldest events. Ends with `SchedulerStopped`. */
+  readonly events: Stream.Stream<SchedulerEvent>
+
+  /** Runs a closure in a steady rhythm, the first time after one period. */
+  readonly every: <A, E, R>(
+    period: Duration.Input,
+    effect: Effect.Effect<A, E, R>,
+    options?: ClosureOptions
+  ) => Effect.Effect<ClosureJob, InvalidOption | TriggerError, ClosureServices<R>>
+
+  /** Runs a closure whenever a cron expression matches. */
+  readonly cron: <A, E, R>(
+    expression: string,
+    effect: Effect.Effect<A, E, R>,
+    options?: ClosureOptions & Trigger.CronOptions
+  ) => Effect.Effect<ClosureJob, InvalidOption | TriggerError, ClosureServices<R>>
+
+  /** Runs a closure once; an instant in the past is run at once. */
+  readonly at: <A, E, R>(
+    instant: DateTime.DateTime.Input,
+    effect: Effect.Effect<A, E, R>,
+    options?: ClosureOptions
+  ) => Effect.Effect<ClosureJob, InvalidOption | TriggerError, ClosureServices<R>>
+
+  /**
+   * Runs a closure at once and then as any Effect Schedule says, whose input is the `Exit` of the run before: a failure does not end
+   * it. Each time is a run of its own, with events and structured cancellation.
+   */
+  readonly repeat: <A, E, R, Out, E2, R2>(
+    effect: Effect.Effect<A, E, R>,
+    schedule: EffectSchedule.Schedule<Out, Exit.Exit<A, E>, E2, R2>
+  ) => Effect.Effect<Repetition, never, ClosureServices<R> | R2>
+
+  /** Stops planning and claiming on this node; runs that are going go on. Not stored. */
+  readonly pauseNode: Effect.Effect<void>
+  readonly resumeNode: Effect.Effect<void>
+  readonly state: Effect.Effect<"running" | "paused" | "stopping">
+  /** The name under which this scheduler holds its claims; new at every start. */
+  readonly node: string
+}
+
+/**
+ * @category services
+ * @since 0.1.0
+ */
+export class Scheduler extends Context.Service<Scheduler, Service>()("effect-scheduler/Scheduler") {}
+
+/**
+ * How a scheduler behaves.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options<Tasks extends ReadonlyArray<Task.Any>> extends EngineOptions {
+  /** The tasks that this node carries out. A node that names none only schedules and plans. */
+  readonly tasks?: Tasks | undefined
+  /** Start without planning and claiming, until `resumeNode`. */
+  readonly paused?: boolean | undefined
+  /** A node that has not renewed its lease for this long has lost its runs to others. Default 20 seconds. */
+  readonly lease?: Duration.Input | undefined
+  /** How often a node that holds runs renews its lease. Default 5 seconds. */
+  readonly beat?: Duration.Input | undefined
+  /** How often runs of lost nodes are looked for. Default 5 seconds; never under a TestClock or in a store of this process only. */
+  readonly reap?: Duration.Input | undefined
+  /** How often to look for what other processes did, in a store that cannot tell. Default 1 second; never under a TestClock. */
+  readonly poll?: Duration.Input | undefined
+  /** The wall clock is read again after this time at the latest, so that clock steps heal. Default 30 seconds; never under a TestClock. */
+  readonly reread?: Duration.Input | undefined
+  /** How long runs may go on when the scope closes. Default 30 seconds; none under a TestClock, which nobody would move. */
+  readonly grace?: Duration.Input | undefined
+}
+
+type Requirements<Tasks extends ReadonlyArray<Task.Any>> =
+  | JobStore
+  | (Tasks extends readonly [] ? never : Executor | Task.HandlerOf<Tasks[number]>)
+
+/**
+ * Starts a scheduler in the current scope.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = Effect.fnUntraced(function*<const Tasks extends ReadonlyArray<Task.Any> = readonly []>(
+  options: Options<Tasks> = {}
+): Effect.fn.Return<Service, InvalidOption, Requirements<Tasks> | Scope.Scope> {
+  const scope = yield* Effect.scope
+  const context = yield* Effect.context<never>()
+  const store = yield* JobStore
+  const served = yield* serve(options.tasks ?? [], context)
+  const executors = served.size === 0 ? [] : [Context.get(context as Context.Context<Executor>, Executor)]
+  const events = yield* Events.make
+  const gate = yield* Latch.make(options.paused !== true)
+  let state: "running" | "paused" | "stopping" = options.paused === true ? "paused" : "running"
+
+  const closures = Closures.make()
+  const localCore = yield* Effect.cached(Scope.provide(
+    Effect.gen(function*() {
+      return yield* Engine.make({
+        store: yield* MemoryJobStore.make(),
+        executors: [yield* Effect.orDie(FiberExecutor.make({ concurrency: closureConcurrency }))],
+        served: closures.served,
+        events,
+        gate,
+        times: options
+      })
+    }),
+    scope
+  ))
+  const core = yield* Engine.make({ store, executors, served, events, gate, times: options })
+  yield* Effect.addFinalizer(() => Effect.sync(() => state = "stopping"))
+
+  const announce = (event: Parameters<Events.EventHub["publish"]>[1]) =>
+    Effect.map(Clock.currentTimeMillis, (now) => events.publish(now, event))
+  const refuseInTransaction = (verb: string) =>
+    store.capabilities.transactions
+      ? Effect.flatMap(inTransaction, (open) => open ? Effect.fail(new WaitInTransaction({ verb })) : Effect.void)
+      : Effect.void
+  const closure = <A, E, R>(
+    trigger: () => Trigger.Trigger,
+    effect: Effect.Effect<A, E, R>,
+    closureOptions: ClosureOptions = {}
+  ) =>
+    Effect.flatMap(
+      Trigger.attempt(trigger),
+      (trigger) =>
+        Effect.flatMap(localCore, (local) => Closures.schedule(local, closures, trigger, effect, closureOptions))
+    )
+
+  yield* announce({ _tag: "SchedulerStarted", node: core.node })
+  return Scheduler.of({
+    schedule: (task, options) => Effect.map(Jobs.schedule(core, task, options), Job.fromRow),
+    scheduleAll: (task, options) => Effect.map(Jobs.scheduleAll(core, task, options), (rows) => rows.map(Job.fromRow)),
+    enqueue: (task, options?: Runs.Request) => Runs.enqueue(core, task, options ?? {}),
+    run: Effect.fnUntraced(function*(task, options?: Runs.Request) {
+      yield* refuseInTransaction("run")
+      const id = yield* Runs.enqueue(core, task, options ?? {})
+      return yield* Runs.outcomeOf(task, yield* Runs.awaitDone(core, id))
+    }) as Service["run"],
+    get: (id) =>
+      Effect.flatMap(
+        find(core, id),
+        (row) => row === undefined ? Effect.fail(new JobNotFound({ id })) : Effect.succeed(Job.fromRow(row))
+      ),
+    list: (query) => list(core, query ?? {}),
+    pause: (id, why) => Effect.map(Jobs.pause(core, id, { reason: why?.reason ?? "", by: why?.by ?? "" }), Job.fromRow),
+    resume: (id, options) => Effect.map(Jobs.resume(core, id, { catchUp: options?.catchUp === true }), Job.fromRow),
+    reschedule: (id, trigger) => Effect.map(Jobs.reschedule(core, id, trigger), Job.fromRow),
+    remove: (id, options) =>
+      Effect.andThen(
+        options?.running === "leave" ? Effect.void : refuseInTransaction("remove"),
+        remove(core, id, options ?? {})
+      ),
+    runs: (query) => runs(core, query ?? {}),
+    explain: (id, instant) => explain(core, id, instant),
+    events: events.stream,
+    every: (period, effect, options) => closure(() => Trigger.interval(period), effect, options),
+    cron: (expression, effect, options) => closure(() => Trigger.cron(expression, options), effect, options),
+    at: (instant, effect, options) => closure(() => Trigger.date(instant), effect, options),
+    repeat: (effect, schedule) =>
+      Effect.flatMap(localCore, (local) => Closures.repeat(local, closures, scope, effect, schedule)),
+    pauseNode: Effect.suspend(() => {
+      if (state !== "running") return Effect.void
+      state = "paused"
+      gate.closeUnsafe()
+      return announce({ _tag: "SchedulerPaused" })
+    }),
+    resumeNode: Effect.suspend(() => {
+      if (state !== "paused") return Effect.void
+      state = "running"
+      gate.openUnsafe()
+      return announce({ _tag: "SchedulerResumed" })
+    }),
+    state: Effect.sync(() => state),
+    node: core.node
+  })
+})
+
+/** Closures wait more than they compute; a bound is a bound. */
+const closureConcurrency = 10_000
+
+/**
+ * A scheduler as a Layer: it starts with the Layer and ends with it. Each task named requires its handler; a missing one does not
+ * compile.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer = <const Tasks extends ReadonlyArray<Task.Any> = readonly []>(
+  options?: Options<Tasks>
+): Layer.Layer<Scheduler, InvalidOption, Requirements<Tasks>> => Layer.effect(Scheduler, make(options))
+
+/** The tasks with their handlers, by name. */
+const serve = Effect.fnUntraced(function*(
+  tasks: ReadonlyArray<Task.Any>,
+  context: Context.Context<never>
+): Effect.fn.Return<ReadonlyMap<string, Served>, InvalidOption> {
+  const served = new Map<string, Served>()
+  for (const task of tasks) {
+    const run = Task.handlerOf(task, context)
+    if (run === undefined || served.has(task.name)) {
+      return yield* new InvalidOption({
+        field: "tasks",
+        value: task.name,
+        expected: run === undefined ? "a task whose handler is provided" : "each task name once"
+      })
+    }
+    served.set(task.name, { task, run })
+  }
+  return served
+})
+
+const pageSize = 1_000
+
+/** Leaves out what was not given. */
+const given = <A extends object>(options: A): { [K in keyof A]: Exclude<A[K], undefined> } =>
+  Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as never
+
+const list = Effect.fnUntraced(function*(core: Core, options: ListOptions) {
+  const { limit = Infinity, ...query } = options
+  const jobs: Array<Job.Job> = []
+  let after = query.after
+  while (jobs.length < limit) {
+    const wanted = Math.min(pageSize, limit - jobs.length)
+    const page = yield* core.store.jobs({ ...given({ ...query, after }), limit: wanted })
+    for (const row of page) jobs.push(Job.fromRow(row))
+    if (page.length < wanted) break
+    after = page[page.length - 1]!.id
+  }
+  return jobs
+})
+
+const runs = Effect.fnUntraced(function*(core: Core, options: RunsOptions) {
+  const { after, limit = 100, ...query } = options
+  const from = after === undefined
+    ? {}
+    : { after: { finished: after.finished?.epochMilliseconds ?? null, id: after.id } }
+  const rows = yield* core.store.runs({ ...given(query), ...from, limit })
+  return rows.map(Run.fromRow)
+})

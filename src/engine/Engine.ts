@@ -1,0 +1,117 @@
+/**
+ * The fiber tree of one store, from its start to its orderly end.
+ *
+ *     scope
+ *     ├── vital: settler, heartbeat            first in, last out
+ *     ├── runs                                 one fiber per running run
+ *     └── roles: listener, planner, workers, janitor
+ *
+ * Closing: nothing is planned or claimed any more; runs may end within the grace period; the others are interrupted and handed back;
+ * the node leaves.
+ */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Latch from "effect/Latch"
+import * as Scope from "effect/Scope"
+import { hostname } from "node:os"
+import { pid } from "node:process"
+import type * as Executor from "../Executor.ts"
+import type * as JobStore from "../JobStore.ts"
+import { awaitEnd, stop } from "./cancel.ts"
+import { type Core, now, type Served } from "./core.ts"
+import type { EventHub } from "./events.ts"
+import { freshId } from "./freshId.ts"
+import * as Heartbeat from "./heartbeat.ts"
+import { janitor, reap } from "./janitor.ts"
+import * as Outage from "./outage.ts"
+import { planner } from "./planner.ts"
+import * as Settings from "./settings.ts"
+import * as Settler from "./settler.ts"
+import { listener } from "./signals.ts"
+import { supervise } from "./supervise.ts"
+import { worker } from "./worker.ts"
+
+/** How long closing waits for a store that does not answer. */
+const farewell = "5 seconds"
+
+/** How long verdicts are remembered, in milliseconds: 90 days. */
+const verdictRetention = 90 * 24 * 60 * 60 * 1000
+
+export const make = Effect.fnUntraced(function*(options: {
+  readonly store: JobStore.Service
+  readonly executors: ReadonlyArray<Executor.Service>
+  readonly served: ReadonlyMap<string, Served>
+  readonly events: EventHub
+  readonly gate: Latch.Latch
+  readonly times: Settings.EngineOptions
+}): Effect.fn.Return<Core, never, Scope.Scope> {
+  const { events, executors, gate, served, store } = options
+  const live = Settings.isLive(yield* Clock.Clock)
+  const settings = Settings.resolve(options.times, store.capabilities, live)
+  const host = hostname()
+  const outage = Outage.make(events, yield* now)
+  const settler = yield* Settler.make(store, outage, settings.settleBatch)
+  const core: Core = {
+    node: `${host}/${pid}/${yield* freshId}`,
+    host,
+    pid,
+    store,
+    executors,
+    served,
+    settings,
+    events,
+    outage,
+    gate,
+    planWake: Latch.makeUnsafe(false),
+    workWakes: executors.map(() => Latch.makeUnsafe(false)),
+    holdWake: Latch.makeUnsafe(false),
+    running: new Map(),
+    waiters: new Map(),
+    settle: settler.settle
+  }
+  const lease = Heartbeat.make(core)
+  const [vital, runs, roles] = yield* Effect.all([Scope.make(), Scope.make("parallel"), Scope.make("parallel")])
+  const start = (scope: Scope.Scope, role: string, loop: Effect.Effect<unknown>) =>
+    Effect.forkIn(supervise(role, events, loop), scope, { startImmediately: true })
+
+  yield* Effect.addFinalizer(() =>
+    Effect.gen(function*() {
+      events.publish(yield* now, { _tag: "SchedulerStopping" })
+      yield* Scope.close(roles, Exit.void)
+      const ends = () =>
+        Effect.forEach([...core.running.values()], awaitEnd, { concurrency: "unbounded", discard: true })
+      if (settings.grace > 0 && core.running.size > 0) yield* Effect.timeoutOption(ends(), settings.grace)
+      for (const running of core.running.values()) stop(running, "shutdown")
+      // A finalizer may take its time; a store that is gone may not take ours.
+      yield* Effect.raceFirst(ends(), unreachable(core, live))
+      yield* settler.giveUp
+      yield* Scope.close(runs, Exit.void)
+      yield* Scope.close(vital, Exit.void)
+      const leave = Effect.flatMap(now, (at) => store.leave({ node: core.node, now: at }))
+      yield* Effect.ignore(live ? Effect.timeoutOption(leave, farewell) : leave, { log: "Warn" })
+    })
+  )
+
+  yield* start(vital, "settler", settler.loop)
+  yield* start(vital, "heartbeat", lease.loop)
+  yield* start(roles, "listener", listener(core))
+  // What a process that died on this host held is taken over at once.
+  if (store.capabilities.shared) yield* start(roles, "first reap", Effect.andThen(reap(core, false), Effect.never))
+  yield* start(roles, "planner", planner(core))
+  for (let i = 0; i < executors.length; i++) {
+    yield* start(roles, "worker", worker(core, executors[i]!, core.workWakes[i]!, lease, runs))
+  }
+  yield* start(roles, "janitor", janitor(core, verdictRetention))
+  return core
+})
+
+/** Returns when the store has been silent for too long to wait for it. */
+const unreachable = (core: Core, live: boolean): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    if (!live) return core.outage.down() ? Effect.void : Effect.never
+    return Effect.andThen(
+      Effect.sleep(farewell),
+      Effect.suspend(() => core.outage.down() ? Effect.void : unreachable(core, live))
+    )
+  })

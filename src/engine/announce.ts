@@ -1,0 +1,32 @@
+/**
+ * Telling subscribers what a committed change did.
+ */
+import * as DateTime from "effect/DateTime"
+import type * as JobStore from "../JobStore.ts"
+import * as Verdict from "../Verdict.ts"
+import type { Core } from "./core.ts"
+
+/** What all events of a run say about it. */
+export const ofRun = (row: JobStore.NewRun) => ({ run: row.id, job: row.job ?? undefined, task: row.task })
+
+export const announce = (core: Core, job: JobStore.JobRow, change: JobStore.Change, at: number): void => {
+  for (const run of change.runs) {
+    core.events.publish(at, {
+      _tag: "RunQueued",
+      ...ofRun(run),
+      nominal: run.nominal === null ? undefined : DateTime.makeUnsafe(run.nominal)
+    })
+  }
+  for (const verdict of change.verdicts) {
+    core.events.publish(at, { _tag: "OccurrencesNotRun", verdict: Verdict.fromRow(verdict) })
+  }
+  const { update } = change
+  if (update._tag === "Replace") {
+    if (update.row.state === "quarantined" && job.state !== "quarantined") {
+      const reason = update.row.pause === null ? "" : (JSON.parse(update.row.pause) as { reason: string }).reason
+      core.events.publish(at, { _tag: "JobQuarantined", job: job.id, reason })
+    }
+  } else if (update._tag === "Delete" || update.state === "done") {
+    core.events.publish(at, { _tag: "JobFinished", job: job.id })
+  }
+}

@@ -1,0 +1,156 @@
+/**
+ * Reading what a caller asks for: everything is checked here, before anything is written.
+ */
+import * as DateTime from "effect/DateTime"
+import * as Effect from "effect/Effect"
+import type * as Job from "../Job.ts"
+import type * as JobStore from "../JobStore.ts"
+import * as Policy from "../Policy.ts"
+import { InvalidOption } from "../SchedulerError.ts"
+import type * as Task from "../Task.ts"
+import * as Trigger from "../Trigger.ts"
+import { codecsOf } from "./codecs.ts"
+import { laneOf } from "./core.ts"
+import { freshId } from "./freshId.ts"
+
+/** A job as a caller defines it, untyped. */
+export interface Definition extends Policy.Options {
+  readonly id?: string | undefined
+  readonly payload?: unknown
+  readonly trigger: Trigger.Trigger
+  readonly conflict?: Job.Conflict | undefined
+  readonly paused?: boolean | undefined
+  readonly tags?: ReadonlyArray<string> | undefined
+  readonly metadata?: { readonly [key: string]: unknown } | undefined
+}
+
+/** The part of a row that a definition determines. */
+export type Defined = Pick<JobStore.JobRow, "task" | "lane" | "trigger" | "payload" | "policy" | "tags" | "metadata">
+
+export const tzVersion = process.versions["tz"] ?? "unknown"
+
+const policyKeys = Object.keys(Policy.defaults) as ReadonlyArray<keyof Policy.Policy>
+
+/** The policy of a task's jobs that say nothing of their own, with its stored text. */
+const taskPolicies = new WeakMap<Task.Any, { readonly policy: Policy.Policy; readonly text: string }>()
+
+export const taskPolicy = (
+  task: Task.Any
+): Effect.Effect<{ readonly policy: Policy.Policy; readonly text: string }, InvalidOption> => {
+  const known = taskPolicies.get(task)
+  if (known !== undefined) return Effect.succeed(known)
+  return Effect.map(Policy.fromOptions(task.policy, Policy.defaults), (policy) => {
+    const made = { policy, text: Policy.encode(policy) }
+    taskPolicies.set(task, made)
+    return made
+  })
+}
+
+export const define = Effect.fnUntraced(
+  function*(task: Task.Any, definition: Definition): Effect.fn.Return<Defined, InvalidOption> {
+    if (!Trigger.isTrigger(definition.trigger)) {
+      return yield* new InvalidOption({
+        field: "trigger",
+        value: String(definition.trigger),
+        expected: "a Trigger; a Schedule made by a Schedule combinator cannot be stored, use Trigger's own combinators"
+      })
+    }
+    let { policy, text } = yield* taskPolicy(task)
+    if (policyKeys.some((key) => definition[key] !== undefined)) {
+      policy = yield* Policy.fromOptions(definition, policy)
+      text = Policy.encode(policy)
+    }
+    // A job without a name of its own is of no use to anybody once its trigger is exhausted.
+    if (definition.id === undefined && definition.whenDone === undefined && task.policy.whenDone === undefined) {
+      text = Policy.encode({ ...policy, whenDone: "remove" })
+    }
+    return {
+      task: task.name,
+      lane: laneOf(task),
+      trigger: Trigger.encode(definition.trigger),
+      payload: yield* encodePayload(task, definition.payload),
+      policy: text,
+      tags: definition.tags === undefined ? "[]" : JSON.stringify([...new Set(definition.tags)].sort()),
+      metadata: definition.metadata === undefined ? "{}" : yield* encodeMetadata(definition.metadata)
+    }
+  }
+)
+
+export const encodePayload = (task: Task.Any, payload: unknown): Effect.Effect<string, InvalidOption> =>
+  Effect.mapError(codecsOf(task).payload.encode(payload), (error) =>
+    new InvalidOption({
+      field: "payload",
+      value: preview(payload),
+      expected: `what the payload Schema of task ${task.name} accepts (${error.message.replaceAll("\n", "; ")})`
+    }))
+
+const encodeMetadata = (metadata: unknown): Effect.Effect<string, InvalidOption> =>
+  Effect.try({
+    try: () => JSON.stringify(metadata),
+    catch: (cause) =>
+      new InvalidOption({ field: "metadata", value: preview(metadata), expected: `plain JSON data (${String(cause)})` })
+  })
+
+/** A value as an error message shows it. */
+const preview = (value: unknown): string => {
+  try {
+    const text = JSON.stringify(value) ?? String(value)
+    return text.length > 200 ? text.slice(0, 200) + "…" : text
+  } catch {
+    return String(value)
+  }
+}
+
+const maxIdLength = 255
+
+export const checkId = (id: string): Effect.Effect<string, InvalidOption> =>
+  // oxlint-disable-next-line no-control-regex -- control characters are what is refused
+  typeof id === "string" && id.length > 0 && id.length <= maxIdLength && !/[\u0000-\u001f\u007f]/.test(id)
+    ? Effect.succeed(id)
+    : Effect.fail(
+      new InvalidOption({
+        field: "id",
+        value: preview(id),
+        expected: `1 to ${maxIdLength} characters without control characters`
+      })
+    )
+
+export const newRow = Effect.fnUntraced(function*(
+  definition: Definition,
+  defined: Defined,
+  id: string,
+  at: number
+): Effect.fn.Return<JobStore.JobRow, InvalidOption> {
+  const next = definition.trigger.occurrences.next(-Infinity, at)
+  if (next === undefined) return yield* exhausted(definition.trigger, at)
+  const paused = definition.paused === true
+  return {
+    id,
+    incarnation: yield* freshId,
+    revision: 0,
+    task: defined.task,
+    lane: defined.lane,
+    trigger: defined.trigger,
+    payload: defined.payload,
+    policy: defined.policy,
+    tags: defined.tags,
+    metadata: defined.metadata,
+    anchor: at,
+    cursor: null,
+    nextNominal: paused ? null : next,
+    nextDue: paused ? null : next,
+    state: paused ? "paused" : "active",
+    pause: paused ? JSON.stringify({ reason: "added paused", by: "" }) : null,
+    overrides: null,
+    tz: tzVersion,
+    created: at,
+    updated: at
+  }
+})
+
+export const exhausted = (trigger: Trigger.Trigger, at: number) =>
+  new InvalidOption({
+    field: "trigger",
+    value: Trigger.encode(trigger),
+    expected: `at least one occurrence after ${DateTime.formatIso(DateTime.makeUnsafe(at))}`
+  })

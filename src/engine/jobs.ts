@@ -1,0 +1,251 @@
+/**
+ * The verbs on jobs. Each reads, decides and commits under the job's revision, and starts over when somebody else was faster.
+ */
+import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
+import type * as JobStore from "../JobStore.ts"
+import { type InvalidOption, JobConflict, JobNotFound, type StoreError } from "../SchedulerError.ts"
+import type * as Task from "../Task.ts"
+import * as Trigger from "../Trigger.ts"
+import { announce } from "./announce.ts"
+import { stopGoing } from "./cancel.ts"
+import { type Core, now, wakeWorkers } from "./core.ts"
+import { decide, decideAgainst, type Decision, read } from "./decide.ts"
+import { checkId, define, type Defined, type Definition, exhausted, newRow, tzVersion } from "./definition.ts"
+import { freshId } from "./freshId.ts"
+import { find, goingOf } from "./lookup.ts"
+import { remove } from "./removal.ts"
+
+export const schedule = Effect.fnUntraced(function*(core: Core, task: Task.Any, definition: Definition) {
+  const defined = yield* define(task, definition)
+  const id = definition.id === undefined ? yield* freshId : yield* checkId(definition.id)
+  const row = yield* newRow(definition, defined, id, yield* now)
+  const [answer] = yield* core.store.insertJobs([row])
+  if (answer === "inserted") return yield* added(core, row)
+  return yield* conflict(core, definition, defined, row)
+})
+
+/** Adds many jobs of one task in one transaction; conflicts are then handled one by one. */
+export const scheduleAll = Effect.fnUntraced(
+  function*(core: Core, task: Task.Any, definitions: ReadonlyArray<Definition>) {
+    const at = yield* now
+    const rows: Array<JobStore.JobRow> = []
+    for (const definition of definitions) {
+      const defined = yield* define(task, definition)
+      const id = definition.id === undefined ? yield* freshId : yield* checkId(definition.id)
+      rows.push(yield* newRow(definition, defined, id, at))
+    }
+    const answers = yield* core.store.insertJobs(rows)
+    const result: Array<JobStore.JobRow> = []
+    for (let i = 0; i < rows.length; i++) {
+      const row = rows[i]!
+      if (answers[i] === "exists") {
+        result.push(yield* conflict(core, definitions[i]!, row, row))
+        continue
+      }
+      if (core.events.heard()) core.events.publish(at, { _tag: "JobAdded", job: row.id, task: row.task })
+      result.push(row)
+    }
+    core.planWake.openUnsafe()
+    return result
+  }
+)
+
+const added = Effect.fnUntraced(function*(core: Core, row: JobStore.JobRow) {
+  core.planWake.openUnsafe()
+  if (core.events.heard()) core.events.publish(row.created, { _tag: "JobAdded", job: row.id, task: row.task })
+  if (!core.served.has(row.task)) {
+    yield* Effect.logWarning(
+      `effect-scheduler: job ${row.id} is for task ${row.task}, which this node does not carry out`
+    )
+    core.events.publish(row.created, { _tag: "TaskUnknown", job: row.id, task: row.task })
+  }
+  return row
+})
+
+const conflict = Effect.fnUntraced(function*(
+  core: Core,
+  definition: Definition,
+  defined: Defined,
+  row: JobStore.JobRow
+): Effect.fn.Return<JobStore.JobRow, InvalidOption | JobConflict | StoreError> {
+  switch (definition.conflict ?? "update") {
+    case "fail":
+      return yield* new JobConflict({ id: row.id })
+    case "keep": {
+      const kept = yield* find(core, row.id)
+      return kept ?? (yield* insertAgain(core, definition, defined, row))
+    }
+    case "replace":
+      yield* Effect.catchTag(
+        remove(core, row.id, { running: "interrupt" }),
+        ["JobNotFound", "RemovalTimeout"],
+        () => Effect.void
+      )
+      return yield* insertAgain(core, definition, defined, row)
+    case "update":
+      return yield* Effect.catchTag(
+        change(core, row.id, (stored, at) => redefine(core, stored, defined, definition.trigger, at)),
+        "JobNotFound",
+        () => insertAgain(core, definition, defined, row)
+      )
+  }
+})
+
+/** The id was taken a moment ago and is free by now. */
+const insertAgain = Effect.fnUntraced(function*(
+  core: Core,
+  definition: Definition,
+  defined: Defined,
+  row: JobStore.JobRow
+): Effect.fn.Return<JobStore.JobRow, InvalidOption | JobConflict | StoreError> {
+  const fresh = yield* newRow(definition, defined, row.id, yield* now)
+  const [answer] = yield* core.store.insertJobs([fresh])
+  return answer === "inserted" ? yield* added(core, fresh) : yield* conflict(core, definition, defined, fresh)
+})
+
+/** What a change makes of a job; `undefined`: nothing is to be changed. */
+type Edit = (
+  row: JobStore.JobRow,
+  at: number
+) => Effect.Effect<
+  {
+    readonly row: JobStore.JobRow
+    readonly decision?: Pick<Decision, "runs" | "verdicts" | "cancel">
+    readonly event?: Parameters<Core["events"]["publish"]>[1]
+  } | undefined,
+  InvalidOption | StoreError
+>
+
+const change = Effect.fnUntraced(function*(
+  core: Core,
+  id: string,
+  edit: Edit
+): Effect.fn.Return<JobStore.JobRow, InvalidOption | JobNotFound | StoreError> {
+  while (true) {
+    const row = yield* find(core, id)
+    if (row === undefined) return yield* new JobNotFound({ id })
+    const at = yield* now
+    const edited = yield* edit(row, at)
+    if (edited === undefined) return row
+    const committed: JobStore.Change = {
+      job: row.id,
+      incarnation: row.incarnation,
+      revision: row.revision,
+      update: { _tag: "Replace", row: { ...edited.row, updated: at } },
+      runs: edited.decision?.runs ?? [],
+      verdicts: edited.decision?.verdicts ?? [],
+      cancel: edited.decision?.cancel ?? null
+    }
+    const [answer] = yield* core.store.commit({ changes: [committed], now: at })
+    if (answer !== "ok") continue
+    core.planWake.openUnsafe()
+    if (committed.runs.length > 0) wakeWorkers(core)
+    if (committed.cancel !== null) stopGoing(core, committed)
+    if (core.events.heard()) {
+      announce(core, row, committed, at)
+      if (edited.event !== undefined) core.events.publish(at, edited.event)
+    }
+    return { ...edited.row, updated: at, revision: row.revision + 1 }
+  }
+})
+
+/** Decides the job as it stands up to now, as every change does first. */
+const decidePast = Effect.fnUntraced(function*(core: Core, row: JobStore.JobRow, at: number) {
+  const nothing: Decision = { cursor: row.cursor, next: undefined, runs: [], verdicts: [], cancel: null }
+  if (row.state !== "active") return nothing
+  const readable = yield* Effect.result(read(core, row))
+  if (Result.isFailure(readable)) return nothing
+  const going = yield* goingOf(core, row)
+  return decide(core, row, readable.success, { now: at, going: going.length, latest: going[0]?.id ?? null })
+})
+
+const redefine = Effect.fnUntraced(
+  function*(core: Core, stored: JobStore.JobRow, defined: Defined, trigger: Trigger.Trigger, at: number) {
+    const same = (Object.keys(defined) as Array<keyof Defined>).every((key) => stored[key] === defined[key])
+    if (same && stored.state !== "quarantined") return undefined
+    const past = yield* decidePast(core, stored, at)
+    const row: JobStore.JobRow = { ...stored, ...pick(defined), cursor: past.cursor }
+    const event = { _tag: "JobUpdated", job: stored.id } as const
+    if (stored.trigger === defined.trigger && stored.state !== "quarantined") {
+      return { row: withNext(row, trigger), decision: past, event }
+    }
+    const next = trigger.occurrences.next(past.cursor ?? -Infinity, at)
+    if (next === undefined) return yield* exhausted(trigger, at)
+    const state = stored.state === "paused" ? "paused" : "active"
+    return {
+      row: withNext(
+        { ...row, anchor: at, state, tz: tzVersion, pause: state === "paused" ? stored.pause : null },
+        trigger
+      ),
+      decision: past,
+      event
+    }
+  }
+)
+
+const pick = (from: Defined): Defined => ({
+  task: from.task,
+  lane: from.lane,
+  trigger: from.trigger,
+  payload: from.payload,
+  policy: from.policy,
+  tags: from.tags,
+  metadata: from.metadata
+})
+
+/** The row with its next occurrence after the cursor; a trigger without one makes the job done. */
+const withNext = (row: JobStore.JobRow, trigger: Trigger.Trigger): JobStore.JobRow => {
+  if (row.state !== "active") return { ...row, nextNominal: null, nextDue: null }
+  const next = trigger.occurrences.next(row.cursor ?? -Infinity, row.anchor)
+  return next === undefined
+    ? { ...row, state: "done", nextNominal: null, nextDue: null }
+    : { ...row, nextNominal: next, nextDue: next }
+}
+
+export const reschedule = (core: Core, id: string, trigger: Trigger.Trigger) =>
+  change(core, id, (stored, at) =>
+    redefine(
+      core,
+      stored,
+      { ...pick(stored), trigger: Trigger.encode(trigger) },
+      trigger,
+      at
+    ))
+
+export const pause = (core: Core, id: string, why: { readonly reason: string; readonly by: string }) =>
+  change(core, id, (stored, at) => {
+    if (stored.state !== "active") return Effect.undefined
+    return Effect.map(decidePast(core, stored, at), (past) => ({
+      row: {
+        ...stored,
+        cursor: past.cursor,
+        state: "paused" as const,
+        pause: JSON.stringify(why),
+        nextNominal: null,
+        nextDue: null
+      },
+      decision: past,
+      event: { _tag: "JobPaused" as const, job: id, ...why }
+    }))
+  })
+
+export const resume = (core: Core, id: string, options: { readonly catchUp: boolean }) =>
+  change(core, id, (stored, at) => {
+    if (stored.state !== "paused") return Effect.undefined
+    return Effect.gen(function*() {
+      const trigger = Trigger.decode(stored.trigger)
+      const active: JobStore.JobRow = { ...stored, state: "active", pause: null }
+      const event = { _tag: "JobResumed" as const, job: id }
+      // The planner will find out what is wrong and quarantine it.
+      if (Result.isFailure(trigger)) return { row: { ...active, nextNominal: at, nextDue: at }, event }
+      // Catching up is the planner's business: the cursor still stands where the pause began.
+      if (options.catchUp) return { row: withNext(active, trigger.success), event }
+      const { cursor, verdicts } = decideAgainst(core, stored, trigger.success, "paused", at)
+      return {
+        row: withNext({ ...active, cursor }, trigger.success),
+        decision: { runs: [], verdicts, cancel: null },
+        event
+      }
+    })
+  })

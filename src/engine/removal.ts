@@ -1,0 +1,99 @@
+/**
+ * Removing a job: its row goes at once, and the call returns when its runs have run their finalizers.
+ */
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Result from "effect/Result"
+import type * as JobStore from "../JobStore.ts"
+import { CurrentRun } from "../Run.ts"
+import { JobNotFound, RemovalTimeout, type StoreError } from "../SchedulerError.ts"
+import * as Trigger from "../Trigger.ts"
+import { awaitEnd, stopGoing } from "./cancel.ts"
+import { type Core, now } from "./core.ts"
+import { decideAgainst } from "./decide.ts"
+import { find, goingOf } from "./lookup.ts"
+import { anyRun, untilSettled } from "./waiting.ts"
+
+/** How `remove` treats runs that are going. */
+export interface RemoveOptions {
+  readonly running?: "interrupt" | "wait" | "leave" | undefined
+  readonly timeout?: Duration.Input | undefined
+  readonly reason?: string | undefined
+  readonly by?: string | undefined
+}
+
+export const remove = Effect.fnUntraced(function*(
+  core: Core,
+  id: string,
+  options: RemoveOptions
+): Effect.fn.Return<{ readonly abandoned: ReadonlyArray<string> }, JobNotFound | RemovalTimeout | StoreError> {
+  const mode = options.running ?? "interrupt"
+  // Called from one of the job's own runs: that run goes on, and is not waited for.
+  const own = Option.getOrUndefined(yield* Effect.serviceOption(CurrentRun))?.id
+  const ownRunning = own === undefined ? undefined : core.running.get(own)
+  const row = yield* removeRow(core, id, mode, options, ownRunning)
+  if (mode === "leave") return { abandoned: [] }
+  const waiting = awaitGoing(core, row, own)
+  if (options.timeout === undefined) return yield* waiting
+  return yield* Effect.timeoutOrElse(waiting, {
+    duration: options.timeout,
+    orElse: () =>
+      Effect.flatMap(goingOf(core, row), (runs) =>
+        Effect.fail(
+          new RemovalTimeout({ id, runs: runs.filter((run) => run.id !== own).map((run) => run.id) })
+        ))
+  })
+})
+
+const removeRow = Effect.fnUntraced(function*(
+  core: Core,
+  id: string,
+  mode: "interrupt" | "wait" | "leave",
+  options: RemoveOptions,
+  own: { readonly row: JobStore.RunRow; exempt: boolean } | undefined
+): Effect.fn.Return<JobStore.JobRow, JobNotFound | StoreError> {
+  while (true) {
+    const row = yield* find(core, id)
+    if (row === undefined) return yield* new JobNotFound({ id })
+    const at = yield* now
+    const trigger = Trigger.decode(row.trigger)
+    const verdicts = Result.isSuccess(trigger) && row.state === "active"
+      ? decideAgainst(core, row, trigger.success, "removed", at).verdicts
+      : []
+    const change: JobStore.Change = {
+      job: row.id,
+      incarnation: row.incarnation,
+      revision: row.revision,
+      update: { _tag: "Delete" },
+      verdicts,
+      runs: [],
+      cancel: mode === "interrupt" ? { reason: options.reason ?? "job removed", by: options.by ?? "" } : null
+    }
+    if (own !== undefined && own.row.job === row.id && own.row.incarnation === row.incarnation) own.exempt = true
+    const [answer] = yield* core.store.commit({ changes: [change], now: at })
+    if (answer !== "ok") continue
+    if (core.events.heard()) core.events.publish(at, { _tag: "JobRemoved", job: id })
+    if (change.cancel !== null) stopGoing(core, change)
+    return row
+  }
+})
+
+/** Returns when every run of the job has ended, on whatever node; tells which were abandoned by a node that is lost. */
+const awaitGoing = Effect.fnUntraced(function*(core: Core, row: JobStore.JobRow, own: string | undefined) {
+  const seen = new Set<string>()
+  yield* untilSettled(
+    core,
+    anyRun,
+    Effect.gen(function*() {
+      const going = (yield* goingOf(core, row)).filter((run) => run.id !== own)
+      for (const run of going) seen.add(run.id)
+      const here = going.flatMap((run) => core.running.get(run.id) ?? [])
+      yield* Effect.forEach(here, awaitEnd, { concurrency: "unbounded", discard: true })
+      return going.length === here.length ? true : undefined
+    })
+  )
+  if (seen.size === 0) return { abandoned: [] }
+  const ended = yield* core.store.runs({ ids: [...seen], limit: seen.size })
+  return { abandoned: ended.filter((run) => run.outcome === "abandoned").map((run) => run.id) }
+})

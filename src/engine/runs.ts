@@ -1,0 +1,88 @@
+/**
+ * The verbs on runs: asking for one, and waiting for what becomes of it.
+ */
+import * as Effect from "effect/Effect"
+import type * as JobStore from "../JobStore.ts"
+import * as Policy from "../Policy.ts"
+import { type InvalidOption, RunFailed, type StoreError } from "../SchedulerError.ts"
+import type * as Task from "../Task.ts"
+import { ofRun } from "./announce.ts"
+import { codecsOf } from "./codecs.ts"
+import { type Core, laneOf, now, wakeWorkers } from "./core.ts"
+import { checkId, encodePayload, taskPolicy } from "./definition.ts"
+import { freshId } from "./freshId.ts"
+import { untilSettled } from "./waiting.ts"
+
+/** An ad-hoc run as a caller asks for it, untyped. */
+export interface Request extends Policy.Options {
+  readonly id?: string | undefined
+  readonly payload?: unknown
+}
+
+/** Queues an ad-hoc run; asking again under an id that exists changes nothing. */
+export const enqueue = Effect.fnUntraced(function*(
+  core: Core,
+  task: Task.Any,
+  request: Request
+): Effect.fn.Return<string, InvalidOption | StoreError> {
+  const at = yield* now
+  const base = yield* taskPolicy(task)
+  const policy = yield* Policy.fromOptions(request, base.policy)
+  const payload = yield* encodePayload(task, request.payload)
+  const id = request.id === undefined ? yield* freshId : yield* checkId(request.id)
+  const run: JobStore.NewRun = {
+    id,
+    job: null,
+    incarnation: null,
+    nominal: null,
+    planned: at,
+    origin: "adhoc",
+    task: task.name,
+    taskVersion: task.version,
+    lane: laneOf(task),
+    payload,
+    policy: Policy.encode(policy),
+    readyAt: null,
+    boost: 0,
+    serial: null,
+    atMostOnce: policy.delivery === "atMostOnce",
+    uniqueKey: null,
+    trace: null,
+    created: at
+  }
+  const [answer] = yield* core.store.enqueue({ runs: [run], now: at })
+  wakeWorkers(core)
+  if (answer === "added" && core.events.heard()) {
+    core.events.publish(at, { _tag: "RunQueued", ...ofRun(run), nominal: undefined })
+  }
+  return id
+})
+
+/** The run when it is done. Whoever stops waiting leaves the run as it is. */
+export const awaitDone = Effect.fnUntraced(function*(core: Core, id: string) {
+  return yield* untilSettled(
+    core,
+    id,
+    Effect.gen(function*() {
+      const [row] = yield* core.store.runs({ ids: [id], limit: 1 })
+      if (row === undefined) {
+        return yield* new RunFailed({ run: id, outcome: "unknown", detail: "no such run, or it is forgotten already" })
+      }
+      return row.state === "done" ? row : undefined
+    })
+  )
+})
+
+/** What a run came to: its handler's success, its typed error, or `RunFailed`. */
+export const outcomeOf = Effect.fnUntraced(function*(task: Task.Any, row: JobStore.RunRow) {
+  const codecs = codecsOf(task)
+  if (row.outcome === "succeeded") return yield* Effect.orDie(codecs.success.decode(row.result ?? "null"))
+  if (row.outcome === "failed") {
+    return yield* Effect.flatMap(Effect.orDie(codecs.error.decode(row.result ?? "null")), Effect.fail)
+  }
+  return yield* new RunFailed({
+    run: row.id,
+    outcome: row.outcome ?? "unknown",
+    detail: row.result ?? row.cancel ?? ""
+  })
+})

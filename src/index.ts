@@ -1,0 +1,45 @@
+/**
+ * A durable job scheduler for Effect programs. One namespace per word, in the order in which data flows through them:
+ * *task → trigger → job → plan → run → claim → execute → settle*.
+ *
+ * @since 0.1.0
+ */
+
+/** What to do. */
+export * as Task from "./Task.ts"
+
+/** When. */
+export * as Trigger from "./Trigger.ts"
+
+/** A Task with a payload, a Trigger and policies, kept under an id. */
+export * as Job from "./Job.ts"
+
+/** What happens when occurrences collide, are missed, fail or take too long. */
+export * as Policy from "./Policy.ts"
+
+/** One execution. */
+export * as Run from "./Run.ts"
+
+/** What was decided about an occurrence. */
+export * as Verdict from "./Verdict.ts"
+
+/** The contract of the places where jobs live. */
+export * as JobStore from "./JobStore.ts"
+
+/** Jobs in the memory of this process. */
+export * as MemoryJobStore from "./stores/MemoryJobStore.ts"
+
+/** The contract of those who carry out runs. */
+export * as Executor from "./Executor.ts"
+
+/** Runs as fibers of this process. */
+export * as FiberExecutor from "./executors/FiberExecutor.ts"
+
+/** The service that ties them together. */
+export * as Scheduler from "./Scheduler.ts"
+
+/** What happens in a scheduler. */
+export * as SchedulerEvent from "./SchedulerEvent.ts"
+
+/** What it can fail with. */
+export * as SchedulerError from "./SchedulerError.ts"
