@@ -55,6 +55,47 @@ export {
 
 export type {
   /**
+   * The field object of APScheduler.
+   *
+   * @category models
+   * @since 0.1.0
+   */
+  CronFields,
+  /**
+   * When both day fields are restricted: a date must match one of them, or both.
+   *
+   * @category models
+   * @since 0.1.0
+   */
+  Days,
+  /**
+   * How cron text is read.
+   *
+   * @category models
+   * @since 0.1.0
+   */
+  Dialect
+} from "./triggers/cron/parse.ts"
+
+export type {
+  /**
+   * What becomes of a wall time that the clocks jump over.
+   *
+   * @category models
+   * @since 0.1.0
+   */
+  Gap,
+  /**
+   * Which of the two instants fires, when a wall time comes twice.
+   *
+   * @category models
+   * @since 0.1.0
+   */
+  Overlap
+} from "./triggers/zone/clockChange.ts"
+
+export type {
+  /**
    * The pure meaning of a trigger.
    *
    * @category models
@@ -180,7 +221,7 @@ const make = (given: TriggerSpec): Trigger => {
     throw new TriggerError({
       reason: "neverFires",
       field: spec._tag,
-      value: show(text),
+      value: show(spec),
       expected: "a trigger that has at least one instant"
     })
   }
@@ -617,7 +658,7 @@ export const attempt = (evaluate: () => Trigger): Effect.Effect<Trigger, Trigger
  */
 export const encode = (self: Trigger): string => self.text
 
-const decodeSpec = Schema.decodeUnknownResult(TriggerSpec)
+const decodeSpec = Schema.decodeUnknownResult(TriggerSpec, { onExcessProperty: "error" })
 
 /** Makes a trigger of data that nobody has looked at yet. */
 const fromUnknown = (data: unknown): Trigger => {
