@@ -131,8 +131,7 @@ export const make = (options: Options = {}): Effect.Effect<Service> =>
 
       claim: (request) => Effect.sync(() => runs.claim(request)),
 
-      settle: ({ now, settlements }) =>
-        verb((hints) => settlements.map((settlement) => runs.settle(settlement, now, hints))),
+      settle: ({ now, settlements }) => verb((hints) => runs.settle(settlements, now, hints)),
 
       note: ({ fence, progress, run }) => Effect.sync(() => runs.note(run, fence, progress)),
 

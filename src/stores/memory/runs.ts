@@ -15,6 +15,8 @@ export class Hints {
   ready = false
   readonly settled: Array<string> = []
   readonly flagged: Array<string> = []
+  /** In which a run ended, so that blocked ones may be admitted. */
+  readonly freed = new Set<Family>()
 
   signals(): Array<Signal> {
     const signals: Array<Signal> = []
@@ -135,39 +137,14 @@ export class Runs {
     return { runs, next: this.waiting.first?.row.readyAt ?? null }
   }
 
-  settle(settlement: Settlement, now: number, hints: Hints): "ok" | "already" | "stale" {
-    const { fence, next } = settlement
-    const run = this.find(settlement.run)
-    if (run === undefined || run.row.fence !== fence) return "stale"
-    if (run.row.state !== "running") return "already"
-    const { row } = run
-    switch (next._tag) {
-      case "Done": {
-        const { _tag, ...end } = next
-        this.end(run, { ...row, ...end }, hints)
-        break
-      }
-      case "Retry": {
-        const { attempt, attempts, readyAt, started } = next
-        if (row.cancel !== null) {
-          this.end(run, cancelled({ ...row, started, attempt, attempts }, row.cancel, now, null), hints)
-        } else {
-          const state = stateAt(readyAt, now)
-          const orderAt = state === "ready" ? readyAt - row.boost : null
-          this.move(run, { ...row, state, orderAt, readyAt, node: null, started, attempt, attempts })
-          hints.ready = true
-        }
-        break
-      }
-      case "Release": {
-        if (row.cancel !== null) this.end(run, cancelled(row, row.cancel, now, null), hints)
-        else this.requeue(run, row.fence, hints)
-        break
-      }
+  settle(settlements: ReadonlyArray<Settlement>, now: number, hints: Hints): Array<"ok" | "already" | "stale"> {
+    const answers = settlements.map((settlement) => this.record(settlement, now, hints))
+    this.promote(now, hints)
+    for (const [n, { follow }] of settlements.entries()) {
+      if (answers[n] !== "ok") continue
+      for (const run of follow) this.add(run, now, hints)
     }
-    this.promote(run.family, now, hints)
-    for (const follow of settlement.follow) this.add(follow, now, hints)
-    return "ok"
+    return answers
   }
 
   note(id: string, fence: number, progress: string): void {
@@ -186,19 +163,17 @@ export class Runs {
     hints: Hints
   ): void {
     const reason = JSON.stringify({ reason: request.reason, by: request.by })
-    const families = new Set<Family | null>()
+    const flagged = new Set<string>()
     for (const id of selected) {
       const run = this.going.get(id)
       if (run === undefined) continue
       if (run.row.state === "running") {
         if (run.row.cancel === null) run.row = { ...run.row, cancel: reason }
-        hints.flagged.push(id)
-      } else {
-        families.add(run.family)
-        this.end(run, cancelled(run.row, reason, now, expiresAt), hints)
-      }
+        flagged.add(id)
+      } else this.end(run, cancelled(run.row, reason, now, expiresAt), hints)
     }
-    for (const family of families) this.promote(family, now, hints)
+    hints.flagged.push(...flagged)
+    this.promote(now, hints)
   }
 
   heldBy(node: string): Array<Held> {
@@ -224,13 +199,13 @@ export class Runs {
       const fence = row.fence + 1
       if (row.atMostOnce || row.cancel !== null) {
         this.end(run, { ...row, fence, finished: now, outcome: "abandoned" }, hints)
-        this.promote(run.family, now, hints)
         abandoned.push(row.id)
       } else {
         this.requeue(run, fence, hints)
         released.push(row.id)
       }
     }
+    this.promote(now, hints)
     return { released, abandoned }
   }
 
@@ -315,6 +290,39 @@ export class Runs {
     return [(query.going ? this.going : this.done).values()]
   }
 
+  private record(settlement: Settlement, now: number, hints: Hints): "ok" | "already" | "stale" {
+    const { fence, next } = settlement
+    const run = this.find(settlement.run)
+    if (run === undefined || run.row.fence !== fence) return "stale"
+    if (run.row.state !== "running") return "already"
+    const { row } = run
+    switch (next._tag) {
+      case "Done": {
+        const { _tag, ...end } = next
+        this.end(run, { ...row, ...end }, hints)
+        break
+      }
+      case "Retry": {
+        const { attempt, attempts, readyAt, started } = next
+        if (row.cancel !== null) {
+          this.end(run, cancelled({ ...row, started, attempt, attempts }, row.cancel, now, null), hints)
+        } else {
+          const state = stateAt(readyAt, now)
+          const orderAt = state === "ready" ? readyAt - row.boost : null
+          this.move(run, { ...row, state, orderAt, readyAt, node: null, started, attempt, attempts })
+          hints.ready = true
+        }
+        break
+      }
+      case "Release": {
+        if (row.cancel !== null) this.end(run, cancelled(row, row.cancel, now, null), hints)
+        else this.requeue(run, row.fence, hints)
+        break
+      }
+    }
+    return "ok"
+  }
+
   private move(run: RunEntry, row: RunRow): void {
     this.exit(run)
     run.row = row
@@ -391,6 +399,7 @@ export class Runs {
     if (row.expiresAt !== null) this.expiries.add(run.expiry = new Expiry(row.expiresAt, run))
     hints.settled.push(row.id)
     if (family !== null) {
+      hints.freed.add(family)
       family.going!.delete(run)
       if (family.going!.size === 0) family.going = undefined
       const last = family.ended
@@ -402,15 +411,18 @@ export class Runs {
     if (this.newest.size > this.keep) this.retire(this.newest.first!)
   }
 
-  private promote(family: Family | null, now: number, hints: Hints): void {
-    if (family === null) return
-    for (let run = family.blocked?.first; run !== undefined; run = family.blocked?.first) {
-      const { row } = run
-      if (row.serial !== null && family.admitted >= row.serial) return
-      const state = stateAt(row.readyAt, now)
-      this.move(run, { ...row, state, orderAt: state === "ready" ? row.planned - row.boost : null })
-      hints.ready = true
+  /** Admits blocked runs where runs have ended. */
+  private promote(now: number, hints: Hints): void {
+    for (const family of hints.freed) {
+      for (let run = family.blocked?.first; run !== undefined; run = family.blocked?.first) {
+        const { row } = run
+        if (row.serial !== null && family.admitted >= row.serial) break
+        const state = stateAt(row.readyAt, now)
+        this.move(run, { ...row, state, orderAt: state === "ready" ? row.planned - row.boost : null })
+        hints.ready = true
+      }
     }
+    hints.freed.clear()
   }
 
   /** Takes a run out of the newest; it stays without a slot if it is the last run of a job that exists. */

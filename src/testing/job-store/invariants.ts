@@ -1,0 +1,86 @@
+/** What is true of the rows of a store at every moment, and from one moment to the next. */
+import * as assert from "node:assert/strict"
+import type { JobRow, RunRow, VerdictRow } from "../../JobStore.ts"
+
+/** All that a store holds. */
+export interface Rows {
+  readonly jobs: ReadonlyArray<JobRow>
+  readonly runs: ReadonlyArray<RunRow>
+  readonly verdicts: ReadonlyArray<VerdictRow>
+}
+
+export const isGoing = (run: RunRow): boolean => run.state !== "done"
+
+const groupBy = <A>(rows: ReadonlyArray<A>, key: (row: A) => string): Array<ReadonlyArray<A>> =>
+  Array.from(Map.groupBy(rows, key).values())
+
+/** The columns of a run agree with its state. */
+const coherent = (run: RunRow): void => {
+  const is = (state: RunRow["state"]) => run.state === state
+  const show = JSON.stringify(run)
+  assert.equal(run.orderAt !== null, is("ready"), `orderAt is set exactly while the run is ready: ${show}`)
+  assert.equal(run.node !== null, is("running"), `node is set exactly while the run is running: ${show}`)
+  assert.equal(run.finished !== null, is("done"), `finished is set exactly when the run is done: ${show}`)
+  assert.equal(run.outcome !== null, is("done"), `outcome is set exactly when the run is done: ${show}`)
+  if (is("waiting")) assert.notEqual(run.readyAt, null, `a waiting run has an instant to wait for: ${show}`)
+  if (is("running")) assert.ok(run.fence > 0 && run.claimed !== null, `a running run was claimed: ${show}`)
+  if (is("blocked")) assert.ok(run.serial !== null && run.job !== null, `a blocked run has a bound: ${show}`)
+  if (run.cancel !== null) assert.ok(is("running") || is("done"), `a flagged run is running or done: ${show}`)
+}
+
+/** Where all runs of an incarnation have one bound, it is kept, and nobody is blocked without need. */
+const bounded = (runs: ReadonlyArray<RunRow>): void => {
+  const { incarnation, job, serial } = runs[0]!
+  if (job === null || serial === null) return
+  const blocked = runs.filter(({ state }) => state === "blocked").length
+  const admitted = runs.filter(isGoing).length - blocked
+  assert.ok(admitted <= serial, `${admitted} runs of ${job}:${incarnation} are admitted, ${serial} may be`)
+  assert.ok(blocked === 0 || admitted === serial, `${blocked} runs of ${job}:${incarnation} are blocked for nothing`)
+}
+
+/** Stretches do not overlap, and equal ones that meet are one. */
+const tiled = (verdicts: ReadonlyArray<VerdictRow>): void => {
+  for (let n = 1; n < verdicts.length; n++) {
+    const [newer, older] = [verdicts[n - 1]!, verdicts[n]!]
+    const show = `${JSON.stringify(older)} and ${JSON.stringify(newer)}`
+    assert.ok(newer.from !== null && newer.from >= older.to, `verdicts overlap: ${show}`)
+    const isSame = newer.kind === older.kind && newer.reason === older.reason && newer.ref === older.ref
+    assert.ok(newer.from > older.to || !isSame, `equal verdicts that meet were not made one: ${show}`)
+  }
+}
+
+export const check = ({ jobs, runs, verdicts }: Rows): void => {
+  assert.equal(new Set(jobs.map(({ id }) => id)).size, jobs.length, "a job is listed twice")
+  assert.equal(new Set(runs.map(({ id }) => id)).size, runs.length, "a run is listed twice")
+  for (const run of runs) coherent(run)
+  for (const family of groupBy(runs, (run) => `${run.job} ${run.incarnation}`)) bounded(family)
+  for (
+    const holders of groupBy(runs.filter((run) => isGoing(run) && run.uniqueKey !== null), (run) => run.uniqueKey!)
+  ) {
+    assert.equal(holders.length, 1, `several going runs have the unique key ${holders[0]!.uniqueKey}`)
+  }
+  for (const stretches of groupBy(verdicts, (verdict) => `${verdict.job} ${verdict.incarnation}`)) tiled(stretches)
+}
+
+/** Fences and revisions never go back, and what is done stays as it is. */
+export const checkStep = (before: Rows, after: Rows): void => {
+  const runs = new Map(after.runs.map((run) => [run.id, run]))
+  for (const old of before.runs) {
+    const run = runs.get(old.id)
+    if (run === undefined) {
+      assert.equal(old.state, "done", `a run that was going is gone: ${JSON.stringify(old)}`)
+    } else if (isGoing(old)) {
+      assert.ok(run.fence >= old.fence, `the fence of ${old.id} went back from ${old.fence} to ${run.fence}`)
+      if (run.state === "running" && old.state !== "running") {
+        assert.ok(run.fence > old.fence, `${old.id} was claimed and its fence did not grow`)
+      }
+    } else assert.deepEqual(run, old, `a run that was done has changed`)
+  }
+  const jobs = new Map(after.jobs.map((job) => [job.id, job]))
+  for (const old of before.jobs) {
+    const job = jobs.get(old.id)
+    if (job?.incarnation !== old.incarnation) continue
+    assert.ok(job.revision >= old.revision, `the revision of ${old.id} went back`)
+    if (job.revision === old.revision) assert.deepEqual(job, old, `${old.id} has changed under the same revision`)
+  }
+}

@@ -1,0 +1,371 @@
+/**
+ * A long walk of random verbs over one store, or over several in step.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as assert from "node:assert/strict"
+import type { Change, JobRow, NewRun, RunRow, Service, Settlement } from "../../JobStore.ts"
+import type { StoreError } from "../../SchedulerError.ts"
+import { check, checkStep, isGoing, type Rows } from "./invariants.ts"
+import { Choices } from "./random.ts"
+import { advance, at, done, exhaust, job, occurrence, release, remove, replace, retry, run, verdict } from "./rows.ts"
+
+/**
+ * How far to walk, and where.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface WalkOptions {
+  /** The same seed takes the same steps. */
+  readonly seed: number
+  readonly steps: number
+}
+
+/** Enough for all there is: where a limit cuts, stores may differ in which rows they take. */
+const all = 10_000
+
+const lanes = ["x/A", "x/B"]
+const nodes = ["n1", "n2", "n3"]
+const jobIds = ["j0", "j1", "j2", "j3", "j4"]
+/** How many runs may be admitted, by job. */
+const serials = [null, 1, 2, 1, 3]
+
+const serialOf = (id: string): number | null => serials[jobIds.indexOf(id)]!
+
+/** Rows without what a store's driver adds to them, such as prototypes. */
+const plain = <A>(value: A): A => JSON.parse(JSON.stringify(value) ?? "null") as A
+
+const byId = <A extends { readonly id: string }>(rows: ReadonlyArray<A>): Array<A> =>
+  rows.toSorted((a, b) => a.id < b.id ? -1 : 1)
+
+const read = (store: Service): Effect.Effect<Rows, StoreError> =>
+  Effect.gen(function*() {
+    const verdicts = []
+    for (const job of jobIds) {
+      // which decision of several that were made one is named is the store's business
+      const rows = yield* store.verdicts({ job, limit: all })
+      verdicts.push(...rows.map((row) => ({ ...row, decided: 0, node: "" })))
+    }
+    verdicts.sort((a, b) =>
+      a.job === b.job && a.incarnation === b.incarnation
+        ? b.to - a.to
+        : `${a.job} ${a.incarnation}` < `${b.job} ${b.incarnation}`
+        ? -1
+        : 1
+    )
+    return plain({ jobs: yield* store.jobs({ limit: all }), runs: yield* store.runs({ limit: all }), verdicts })
+  })
+
+/**
+ * Takes random steps on all stores, and compares their answers and their rows after each; with one store only the invariants are
+ * checked. The stores must be empty.
+ *
+ * @category running
+ * @since 0.1.0
+ */
+export const walk = (
+  stores: readonly [Service, ...ReadonlyArray<Service>],
+  options: WalkOptions
+): Effect.Effect<void, StoreError> =>
+  Effect.gen(function*() {
+    const choices = new Choices(options.seed)
+    const claims: Array<RunRow> = []
+    let now = at(0)
+    let serialNumber = 0
+    let rows: Rows = { jobs: [], runs: [], verdicts: [] }
+
+    const ask = <A>(verb: (store: Service) => Effect.Effect<A, StoreError>): Effect.Effect<A, StoreError> =>
+      Effect.gen(function*() {
+        const model = plain(yield* verb(stores[0]))
+        for (const store of stores.slice(1)) assert.deepEqual(plain(yield* verb(store)), model, "the answers differ")
+        return model
+      })
+
+    const newRun = (fields: Partial<NewRun> = {}): NewRun => {
+      const job = choices.percent(70) ? choices.pick(jobIds) : null
+      return run(`r${serialNumber++}`, {
+        job,
+        incarnation: job === null ? null : rows.jobs.find(({ id }) => id === job)?.incarnation ?? "none",
+        planned: now - choices.below(200),
+        lane: choices.pick(lanes),
+        readyAt: choices.percent(20) ? now + choices.below(400) - 100 : null,
+        boost: choices.pick([0, 0, 0, 150]),
+        serial: job === null ? null : serialOf(job),
+        atMostOnce: choices.percent(20),
+        uniqueKey: choices.percent(20) ? choices.pick(["k1", "k2", "k3"]) : null,
+        created: now,
+        ...fields
+      })
+    }
+
+    const decide = (row: JobRow): Change => {
+      const nominal = Math.max(row.nextNominal ?? now, (row.cursor ?? 0) + 1)
+      const move = choices.percent(5) ? exhaust : advance
+      if (choices.percent(60)) {
+        const fields = { serial: serialOf(row.id), lane: choices.pick(lanes), atMostOnce: choices.percent(20) }
+        const cancel = choices.percent(15) ? { reason: "newer", by: "plan" } : null
+        return move(row, nominal, { runs: [occurrence(row, nominal, fields)], cancel })
+      }
+      const reason = choices.pick(["overlap", "excluded"])
+      const count = choices.percent(80) ? 1 : null
+      return move(row, nominal, { verdicts: [verdict(row, row.cursor, nominal, { reason, count })] })
+    }
+
+    const edit = (row: JobRow): Change => {
+      switch (choices.below(4)) {
+        case 0:
+          return replace(row, { state: "paused", nextDue: null, pause: "{}", updated: now })
+        case 1:
+          return replace(row, { state: "active", nextDue: now + choices.below(500), pause: null, updated: now })
+        case 2:
+          return replace(row, { payload: `${serialNumber++}`, updated: now })
+        default:
+          return remove(row, choices.percent(50) ? { cancel: { reason: "removed", by: "edit" } } : {})
+      }
+    }
+
+    const settlement = (claim: RunRow): Settlement => {
+      switch (choices.below(4)) {
+        case 0:
+          return retry(claim, now + choices.below(400) - 50, { attempt: claim.attempt + 1 })
+        case 1:
+          return release(claim)
+        default:
+          return done(
+            claim,
+            now,
+            { outcome: choices.pick(["succeeded", "failed"]), expiresAt: choices.pick([null, now + 500]) },
+            choices.percent(20) ? [newRun()] : []
+          )
+      }
+    }
+
+    /** A verb that can be repeated after a lost reply: sometimes it is, and then nothing may change. */
+    const repeatable = <A>(verb: (store: Service) => Effect.Effect<A, StoreError>): Effect.Effect<A, StoreError> =>
+      Effect.gen(function*() {
+        const answer = yield* ask(verb)
+        if (choices.percent(15)) {
+          const before = yield* read(stores[0])
+          yield* ask(verb)
+          assert.deepEqual(yield* read(stores[0]), before, "repeating the verb changed something")
+        }
+        return answer
+      })
+
+    const commit = (changes: ReadonlyArray<Change>): Effect.Effect<void, StoreError> =>
+      Effect.gen(function*() {
+        const expected = changes.map(({ incarnation, job, revision }) => {
+          const row = rows.jobs.find(({ id }) => id === job)
+          return row?.incarnation === incarnation && row.revision === revision ? "ok" : "stale"
+        })
+        assert.deepEqual(yield* repeatable((store) => store.commit({ changes, now })), expected)
+      })
+
+    const steps: Readonly<
+      Record<string, { readonly weight: number; readonly take: () => Effect.Effect<void, StoreError> }>
+    > = {
+      insert: {
+        weight: 6,
+        take: () =>
+          Effect.gen(function*() {
+            const added = choices.some(jobIds, 40).map((id) =>
+              job(id, { incarnation: `i${serialNumber++}`, nextNominal: now, nextDue: now + choices.below(300) })
+            )
+            const answers = yield* ask((store) => store.insertJobs(added))
+            const taken = new Set(rows.jobs.map(({ id }) => id))
+            assert.deepEqual(answers, added.map(({ id }) => taken.has(id) ? "exists" : "inserted"))
+          })
+      },
+      plan: {
+        weight: 14,
+        take: () =>
+          Effect.gen(function*() {
+            const due = yield* ask((store) =>
+              Effect.map(store.due({ now, limit: all }), ({ jobs, next }) => ({
+                next,
+                order: jobs.map(({ job }) => job.nextDue),
+                jobs: jobs.toSorted((a, b) => a.job.id < b.job.id ? -1 : 1)
+              }))
+            )
+            assert.deepEqual(due.order, due.order.toSorted((a, b) => a! - b!), "the longest due comes first")
+            assert.deepEqual(
+              due.jobs.map(({ job }) => job),
+              byId(rows.jobs.filter(({ nextDue }) => nextDue !== null && nextDue <= now))
+            )
+            const later = rows.jobs.flatMap(({ nextDue }) => nextDue !== null && nextDue > now ? [nextDue] : [])
+            assert.equal(due.next, later.length === 0 ? null : Math.min(...later))
+            for (const { going, job, latest } of due.jobs) {
+              const runs = rows.runs
+                .filter((run) => isGoing(run) && run.job === job.id && run.incarnation === job.incarnation)
+                .toSorted((a, b) => a.planned - b.planned || (a.id < b.id ? -1 : 1))
+              assert.deepEqual({ going, latest }, { going: runs.length, latest: runs.at(-1)?.id ?? null })
+            }
+            yield* commit(due.jobs.map(({ job }) => decide(job)))
+          })
+      },
+      edit: {
+        weight: 6,
+        take: () =>
+          rows.jobs.length === 0 ? Effect.void : Effect.suspend(() => {
+            const row = choices.pick(rows.jobs)
+            const stale = choices.below(4)
+            return commit([
+              edit(
+                stale === 0
+                  ? { ...row, revision: row.revision - 1 }
+                  : stale === 1
+                  ? { ...row, incarnation: "other" }
+                  : row
+              )
+            ])
+          })
+      },
+      enqueue: {
+        weight: 12,
+        take: () => {
+          const runs = Array.from({ length: 1 + choices.below(4) }, () => newRun())
+          return repeatable((store) => store.enqueue({ runs, now }))
+        }
+      },
+      claim: {
+        weight: 18,
+        take: () =>
+          Effect.gen(function*() {
+            const request = {
+              node: choices.pick(nodes),
+              lanes: choices.some(lanes, 80),
+              limit: 1 + choices.below(4),
+              now
+            }
+            const { next, runs } = yield* ask((store) => store.claim(request))
+            const ready = rows.runs
+              .filter((run) => request.lanes.includes(run.lane))
+              .flatMap((run) => {
+                if (run.state === "ready") return [{ id: run.id, orderAt: run.orderAt! }]
+                return run.state === "waiting" && run.readyAt! <= now
+                  ? [{ id: run.id, orderAt: run.readyAt! - run.boost }]
+                  : []
+              })
+              .toSorted((a, b) => a.orderAt - b.orderAt || (a.id < b.id ? -1 : 1))
+            assert.deepEqual(runs.map(({ id }) => id), ready.slice(0, request.limit).map(({ id }) => id))
+            const later = rows.runs.flatMap((run) =>
+              run.state === "waiting" && run.readyAt! > now ? [run.readyAt!] : []
+            )
+            assert.equal(next, later.length === 0 ? null : Math.min(...later))
+            claims.push(...runs)
+          })
+      },
+      settle: {
+        weight: 20,
+        take: () => {
+          const running = choices.some(rows.runs.filter(({ state }) => state === "running"), 50)
+          const late = claims.length > 0 && choices.percent(30) ? [choices.pick(claims)] : []
+          const settlements = [...running, ...late].map(settlement)
+          return Effect.gen(function*() {
+            const answers = yield* repeatable((store) => store.settle({ settlements, now }))
+            assert.deepEqual(answers.slice(0, running.length), running.map(() => "ok"))
+          })
+        }
+      },
+      note: {
+        weight: 3,
+        take: () => {
+          if (claims.length === 0) return Effect.void
+          const { fence, id } = choices.pick(claims)
+          return repeatable((store) => store.note({ run: id, fence, progress: `${now}` }))
+        }
+      },
+      cancel: {
+        weight: 5,
+        take: () => {
+          const selection = choices.percent(60)
+            ? { runs: choices.some(rows.runs.map(({ id }) => id), 10) }
+            : { job: choices.pick(jobIds) }
+          const request = { reason: "walk", by: "test" }
+          const expiresAt = choices.pick([null, now + 300])
+          return repeatable((store) =>
+            Effect.map(store.cancel({ ...selection, request, now, expiresAt }), ({ flagged, settled }) => ({
+              // the second answer names only those that still run
+              flagged: flagged.toSorted(),
+              settled: settled.toSorted()
+            }))
+          )
+        }
+      },
+      beat: {
+        weight: 6,
+        take: () =>
+          Effect.gen(function*() {
+            const node = choices.pick(nodes)
+            const lease = { id: node, host: "host.invalid", pid: 1, expiresAt: now + 50 + choices.below(600) }
+            const held = yield* ask((store) =>
+              Effect.map(store.beat(lease), (held) => held.toSorted((a, b) => a.run < b.run ? -1 : 1))
+            )
+            const running = byId(rows.runs.filter((run) => run.node === node))
+            assert.deepEqual(held, running.map(({ cancel, fence, id }) => ({ run: id, fence, cancel })))
+          })
+      },
+      leave: {
+        weight: 2,
+        take: () => {
+          const node = choices.pick(nodes)
+          return repeatable((store) => store.leave({ node, now }))
+        }
+      },
+      reap: {
+        weight: 4,
+        take: () => {
+          const includeExpired = choices.percent(80)
+          return repeatable((store) =>
+            Effect.map(store.reap({ now, includeExpired, limit: all }), ({ abandoned, released }) => ({
+              abandoned: abandoned.toSorted(),
+              released: released.toSorted()
+            }))
+          )
+        }
+      },
+      sweep: {
+        weight: 3,
+        take: () => {
+          const before = now - choices.below(3000)
+          return repeatable((store) => store.sweep({ now, before, limit: all }))
+        }
+      },
+      page: {
+        weight: 4,
+        take: () => {
+          const last = rows.runs.length === 0 ? undefined : choices.pick(rows.runs)
+          const query = {
+            ...(last === undefined || choices.percent(50) ? {} : { after: { finished: last.finished, id: last.id } }),
+            ...(choices.percent(50) ? {} : { job: choices.pick(jobIds) }),
+            ...(choices.percent(70) ? {} : { going: choices.percent(50) }),
+            limit: 1 + choices.below(10)
+          }
+          return Effect.asVoid(ask((store) => store.runs(query)))
+        }
+      }
+    }
+    const deck = Object.keys(steps).flatMap((name) => Array.from({ length: steps[name]!.weight }, () => name))
+
+    for (let n = 0; n < options.steps; n++) {
+      const name = choices.pick(deck)
+      now += choices.below(120)
+      const taking = Effect.gen(function*() {
+        yield* steps[name]!.take()
+        const after = yield* read(stores[0])
+        for (const store of stores.slice(1)) assert.deepEqual(yield* read(store), after, "the rows differ")
+        check(after)
+        checkStep(rows, after)
+        return after
+      })
+      rows = yield* Effect.catchDefect(
+        taking,
+        (cause) =>
+          Effect.die(
+            new Error(`step ${n} (${name}) of the walk with seed ${options.seed}: ${String(cause)}`, { cause })
+          )
+      )
+    }
+  })
