@@ -1,0 +1,127 @@
+/**
+ * Keeps jobs, runs and verdicts in an SQLite file, on the SQLite that Node brings along.
+ *
+ * **When to use**
+ *
+ * The durable store for one machine: nothing to install, nothing to run, and several processes may share the file.
+ *
+ * **Details**
+ *
+ * By default a commit is on the disk before a verb answers (`synchronous: "full"`), so what was promised survives a power failure.
+ * Processes that share a file do not wake each other: an idle one finds new work when it polls.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { SqlClient } from "effect/sql/SqlClient"
+import type { SqlError } from "effect/sql/SqlError"
+import * as Os from "node:os"
+import { type Capabilities, JobStore, type Service } from "../JobStore.ts"
+import type { StoreError } from "../SchedulerError.ts"
+import { storeError } from "./sql/errors.ts"
+import * as Migrations from "./sql/migrations.ts"
+import * as SqlJobStore from "./sql/SqlJobStore.ts"
+import { dialect } from "./sqlite/dialect.ts"
+import * as SqliteClient from "./sqlite/SqliteClient.ts"
+
+/**
+ * What the tables are called, and what the store may assume.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options {
+  /** Begins the names of the tables; `scheduler_` unless told. Letters, digits and underscores. */
+  readonly prefix?: string | undefined
+  /** Several schedulers may share the tables and not see each other: each in its namespace; `default` unless told. */
+  readonly namespace?: string | undefined
+  /** Whether missing tables are made, and old ones brought up to date, when the layer is built; true unless told. */
+  readonly migrate?: boolean | undefined
+  /**
+   * The name of this machine; `os.hostname()` unless told. Runs of a process of this machine that is gone are taken over at once, so
+   * containers that cannot see each other's processes must not share a name.
+   */
+  readonly host?: string | undefined
+  /** Whether a process of this machine lives. */
+  readonly isAlive?: ((pid: number) => boolean) | undefined
+}
+
+const isAlive = (pid: number): boolean => {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    // a process that exists and belongs to somebody else answers EPERM
+    return (error as NodeJS.ErrnoException).code !== "ESRCH"
+  }
+}
+
+const prefixOf = (options: Options): string => options.prefix ?? "scheduler_"
+
+const capabilitiesOf = Effect.fnUntraced(function*(sql: SqlClient) {
+  const [main] = yield* sql<{ readonly file: string }>`SELECT file FROM pragma_database_list WHERE name = 'main'`
+  const [level] = yield* sql<{ readonly synchronous: number }>`PRAGMA synchronous`
+  const isFile = main !== undefined && main.file !== ""
+  const capabilities: Capabilities = {
+    shared: isFile,
+    push: false,
+    transactions: true,
+    durability: !isFile ? "none" : (level?.synchronous ?? 0) >= 2 ? "power" : "process"
+  }
+  return capabilities
+}, Effect.catchTag("SqlError", (error) => Effect.fail(storeError("open", error))))
+
+/**
+ * Makes a store over the `SqlClient` of the context.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make: (options?: Options) => Effect.Effect<Service, StoreError, SqlClient> = Effect.fnUntraced(
+  function*(options: Options = {}) {
+    const tables = { dialect, prefix: prefixOf(options) }
+    yield* options.migrate === false ? Migrations.check(tables) : Migrations.migrate(tables)
+    return yield* SqlJobStore.make({
+      ...tables,
+      namespace: options.namespace ?? "default",
+      capabilities: yield* capabilitiesOf(yield* SqlClient),
+      host: { name: options.host ?? Os.hostname(), isAlive: options.isAlive ?? isAlive }
+    })
+  }
+)
+
+/**
+ * A store over the program's own `SqlClient`, so that jobs join the program's transactions.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer = (options?: Options): Layer.Layer<JobStore, StoreError, SqlClient> =>
+  Layer.effect(JobStore, make(options))
+
+/**
+ * Only makes the tables, or brings them up to date: for a step of its own before `layer({ migrate: false })`.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerMigrate = (options: Options = {}): Layer.Layer<never, StoreError, SqlClient> =>
+  Layer.effectDiscard(Migrations.migrate({ dialect, prefix: prefixOf(options) }))
+
+/**
+ * A store in a file of its own, and the client that it uses.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerFile = (
+  filename: string,
+  options: Options & Omit<SqliteClient.Options, "filename"> = {}
+): Layer.Layer<JobStore | SqlClient, StoreError> =>
+  layer(options).pipe(Layer.provideMerge(
+    Layer.catch(
+      SqliteClient.layer({ filename, synchronous: options.synchronous, busyTimeout: options.busyTimeout }),
+      (error: SqlError) => Layer.effectContext(Effect.fail(storeError("open", error)))
+    )
+  ))

@@ -1,0 +1,90 @@
+/**
+ * What the statements of all stages share: the client, the dialect, the namespace and the names of the tables.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as PubSub from "effect/PubSub"
+import type { SqlClient } from "effect/sql/SqlClient"
+import type { SqlError } from "effect/sql/SqlError"
+import type { Fragment } from "effect/sql/Statement"
+import type { Signal } from "../../JobStore.ts"
+import type { Dialect } from "./Dialect.ts"
+import type { Column } from "./Table.ts"
+
+export type Values = ReadonlyArray<unknown>
+
+/**
+ * A database as the statements see it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Database {
+  readonly sql: SqlClient
+  readonly dialect: Dialect
+  /** Several services share the tables; each sees its own namespace. */
+  readonly ns: string
+  readonly jobs: Fragment
+  readonly runs: Fragment
+  readonly verdicts: Fragment
+  readonly nodes: Fragment
+  /** The name of a table, with the prefix. */
+  readonly named: (table: string) => string
+  readonly signals: PubSub.PubSub<Signal>
+}
+
+export const make = (
+  sql: SqlClient,
+  options: { readonly dialect: Dialect; readonly namespace: string; readonly prefix: string }
+): Effect.Effect<Database> =>
+  Effect.map(PubSub.sliding<Signal>(1024), (signals) => {
+    const named = (table: string) => options.prefix + table
+    const table = (name: string) => sql.literal(named(name))
+    return {
+      sql,
+      dialect: options.dialect,
+      ns: options.namespace,
+      jobs: table("jobs"),
+      runs: table("runs"),
+      verdicts: table("verdicts"),
+      nodes: table("nodes"),
+      named,
+      signals
+    }
+  })
+
+/**
+ * A batch as statements of bounded size. Nearly always it is one.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const forRows = <A, E, R>(
+  db: Database,
+  columns: ReadonlyArray<Column>,
+  values: ReadonlyArray<Values>,
+  statement: (rows: Fragment) => Effect.Effect<ReadonlyArray<A>, E, R>
+): Effect.Effect<ReadonlyArray<A>, E, R> => {
+  if (values.length === 0) return Effect.succeed([])
+  const size = db.dialect.batch(columns.length)
+  if (values.length <= size) return statement(db.dialect.rows(columns, values))
+  const chunks: Array<ReadonlyArray<Values>> = []
+  for (let i = 0; i < values.length; i += size) chunks.push(values.slice(i, i + size))
+  return Effect.map(
+    Effect.forEach(chunks, (chunk) => statement(db.dialect.rows(columns, chunk))),
+    (answers) => answers.flat()
+  )
+}
+
+/**
+ * Sends hints once the outermost transaction has committed: nobody hears of what was rolled back.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const signal = (db: Database, signals: ReadonlyArray<Signal>): Effect.Effect<void> =>
+  signals.length === 0 ? Effect.void : db.sql.afterCommit(Effect.asVoid(PubSub.publishAll(db.signals, signals)))
+
+/** An effect of the database's statements. */
+export type Sql<A> = Effect.Effect<A, SqlError>

@@ -1,0 +1,238 @@
+/**
+ * Where a run stands when it arrives, and which one moves up when another ends.
+ *
+ * All of this happens inside the transaction of the verb that brings or ends runs.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import type { NewRun, RunState } from "../../JobStore.ts"
+import { type Database, forRows, type Sql } from "./Database.ts"
+import type { Hints } from "./Hints.ts"
+import * as Table from "./Table.ts"
+
+/** The runs of one incarnation of a job. */
+export interface Family {
+  readonly job: string
+  readonly incarnation: string
+}
+
+/** The distinct families of runs; runs without a job have none. */
+export const familiesOf = (
+  runs: Iterable<{ readonly job: string | null; readonly incarnation: string | null }>
+): Map<string, Family> => {
+  const families = new Map<string, Family>()
+  for (const { incarnation, job } of runs) {
+    if (job !== null && incarnation !== null) families.set(familyKey(job, incarnation), { job, incarnation })
+  }
+  return families
+}
+
+export const familyKey = (job: string, incarnation: string): string => `${incarnation}\u0000${job}`
+
+/** Whether a run with this start may be claimed now. */
+export const stateAt = (readyAt: number | null, now: number): "ready" | "waiting" =>
+  readyAt !== null && readyAt > now ? "waiting" : "ready"
+
+/** The columns that a run's state decides. */
+export interface Place {
+  readonly state: RunState
+  readonly order_at: number | null
+  readonly wake_at: number | null
+}
+
+/** A run that stands in its lane's queue, or waits for its instant. */
+export const queued = (
+  run: { readonly planned: number; readonly readyAt: number | null; readonly boost: number },
+  now: number,
+  from: number = run.readyAt ?? run.planned
+): Place => {
+  const state = stateAt(run.readyAt, now)
+  return state === "ready"
+    ? { state, order_at: from - run.boost, wake_at: null }
+    : { state, order_at: null, wake_at: run.readyAt }
+}
+
+const { of: run } = Table.runs
+const newColumns = [
+  run.id,
+  run.job,
+  run.incarnation,
+  run.nominal,
+  run.planned,
+  run.origin,
+  run.task,
+  run.taskVersion,
+  run.lane,
+  run.payload,
+  run.policy,
+  run.readyAt,
+  run.boost,
+  run.serial,
+  run.atMostOnce,
+  run.uniqueKey,
+  run.trace,
+  run.created,
+  run.state,
+  run.orderAt,
+  Table.wakeAt,
+  Table.blockedAt,
+  Table.goingKey
+]
+const encodeNew = (run: NewRun, place: Place): ReadonlyArray<unknown> => [
+  run.id,
+  run.job,
+  run.incarnation,
+  run.nominal,
+  run.planned,
+  run.origin,
+  run.task,
+  run.taskVersion,
+  run.lane,
+  run.payload,
+  run.policy,
+  run.readyAt,
+  run.boost,
+  run.serial,
+  run.atMostOnce ? 1 : 0,
+  run.uniqueKey,
+  run.trace,
+  run.created,
+  place.state,
+  place.order_at,
+  place.wake_at,
+  place.state === "blocked" ? run.planned : null,
+  run.uniqueKey
+]
+
+const ids = [run.id]
+const keys = [run.uniqueKey]
+const families = [run.job, run.incarnation]
+const moved = [run.id, run.state, run.orderAt, Table.wakeAt]
+
+export interface Admission {
+  /** Adds runs whose ids and unique keys are free; answers which. */
+  readonly add: (runs: ReadonlyArray<NewRun>, now: number, hints: Hints) => Sql<ReadonlyArray<boolean>>
+  /** Lets blocked runs of these families move up. */
+  readonly promote: (families: Map<string, Family>, now: number, hints: Hints) => Sql<void>
+}
+
+export const make = (db: Database): Admission => {
+  const { dialect, ns, runs, sql } = db
+  const columns = sql.literal(Table.list(newColumns))
+  const move = dialect.update({
+    table: db.named("runs"),
+    set: { state: "k.state", order_at: "k.order_at", wake_at: "k.wake_at", blocked_at: "NULL" },
+    on: "t.id = k.id"
+  })
+
+  const takenIds = (news: ReadonlyArray<NewRun>) =>
+    forRows(
+      db,
+      ids,
+      news.map(({ id }) => [id]),
+      (rows) => sql`SELECT r.id FROM ${rows} k CROSS JOIN ${runs} r WHERE r.ns = ${ns} AND r.id = k.id`.values
+    )
+
+  const takenKeys = (news: ReadonlyArray<NewRun>) =>
+    forRows(
+      db,
+      keys,
+      news.filter((run) => run.uniqueKey !== null).map((run) => [run.uniqueKey]),
+      (rows) =>
+        sql`SELECT r.going_key FROM ${rows} k CROSS JOIN ${runs} r
+          WHERE r.ns = ${ns} AND r.going_key = k.unique_key`.values
+    )
+
+  const admittedOf = (wanted: Map<string, Family>): Sql<Map<string, number>> =>
+    Effect.map(
+      forRows(db, families, Array.from(wanted.values(), ({ incarnation, job }) => [job, incarnation]), (rows) =>
+        sql`SELECT r.job, r.incarnation, count(*) FROM ${rows} k CROSS JOIN ${runs} r
+            WHERE r.ns = ${ns} AND r.job = k.job AND r.incarnation = k.incarnation
+              AND r.finished IS NULL AND r.blocked_at IS NULL
+            GROUP BY r.job, r.incarnation`.values),
+      (rows) =>
+        new Map(rows.map(([job, incarnation, n]) => [familyKey(job as string, incarnation as string), Number(n)]))
+    )
+
+  const add = Effect.fnUntraced(function*(news: ReadonlyArray<NewRun>, now: number, hints: Hints) {
+    if (news.length === 0) return []
+    const taken = new Set<unknown>()
+    for (const [id] of yield* takenIds(news)) taken.add(id)
+    const held = new Set<unknown>()
+    for (const [key] of yield* takenKeys(news)) held.add(key)
+    const admitted = yield* admittedOf(familiesOf(news.filter((run) => run.serial !== null)))
+    const fresh: Array<ReadonlyArray<unknown>> = []
+    const answers = news.map((run) => {
+      if (taken.has(run.id) || (run.uniqueKey !== null && held.has(run.uniqueKey))) return false
+      taken.add(run.id)
+      if (run.uniqueKey !== null) held.add(run.uniqueKey)
+      let place: Place = queued(run, now)
+      if (run.job !== null && run.incarnation !== null) {
+        const family = familyKey(run.job, run.incarnation)
+        const before = admitted.get(family) ?? 0
+        if (run.serial !== null && before >= run.serial) place = { state: "blocked", order_at: null, wake_at: null }
+        else admitted.set(family, before + 1)
+      }
+      fresh.push(encodeNew(run, place))
+      return true
+    })
+    yield* forRows(
+      db,
+      newColumns,
+      fresh,
+      (rows) => sql`INSERT INTO ${runs} (ns, ${columns}) SELECT ${ns}, ${columns} FROM ${rows} k`
+    )
+    if (fresh.length > 0) hints.ready = true
+    return answers
+  })
+
+  const promote = Effect.fnUntraced(function*(wanted: Map<string, Family>, now: number, hints: Hints) {
+    if (wanted.size === 0) return
+    const blocked = yield* forRows(
+      db,
+      families,
+      Array.from(wanted.values(), ({ incarnation, job }) => [job, incarnation]),
+      (rows) =>
+        sql`SELECT r.id, r.job, r.incarnation, r.planned, r.ready_at, r.boost, r.serial
+            FROM ${rows} k CROSS JOIN ${runs} r
+            WHERE r.ns = ${ns} AND r.job = k.job AND r.incarnation = k.incarnation AND r.blocked_at IS NOT NULL
+            ORDER BY r.blocked_at, r.id`.values
+    )
+    if (blocked.length === 0) return
+    const waiting = blocked as ReadonlyArray<
+      [
+        id: string,
+        job: string,
+        incarnation: string,
+        planned: unknown,
+        readyAt: unknown,
+        boost: unknown,
+        serial: unknown
+      ]
+    >
+    const admitted = yield* admittedOf(familiesOf(waiting.map(([, job, incarnation]) => ({ job, incarnation }))))
+    const closed = new Set<string>()
+    const moves: Array<ReadonlyArray<unknown>> = []
+    for (const [id, job, incarnation, planned, readyAt, boost, serial] of waiting) {
+      const family = familyKey(job, incarnation)
+      const before = admitted.get(family) ?? 0
+      if (closed.has(family) || (serial !== null && before >= Number(serial))) {
+        closed.add(family)
+        continue
+      }
+      admitted.set(family, before + 1)
+      const place = queued(
+        { planned: Number(planned), readyAt: readyAt === null ? null : Number(readyAt), boost: Number(boost) },
+        now,
+        Number(planned)
+      )
+      moves.push([id, place.state, place.order_at, place.wake_at])
+    }
+    if (moves.length === 0) return
+    yield* forRows(db, moved, moves, (rows) => sql`${move.head} ${rows} ${move.tail} AND t.ns = ${ns}`)
+    hints.ready = true
+  })
+
+  return { add, promote }
+}

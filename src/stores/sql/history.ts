@@ -1,0 +1,148 @@
+/**
+ * Stage six: what was, for those who ask, until it is forgotten.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import type { Fragment } from "effect/sql/Statement"
+import type { RunQuery, RunRow, Service, VerdictQuery, VerdictRow } from "../../JobStore.ts"
+import { type Database, forRows, type Sql } from "./Database.ts"
+import * as Table from "./Table.ts"
+
+const ids = [Table.runs.of.id]
+const { of: verdict } = Table.verdicts
+const ranges = [verdict.job, verdict.incarnation, verdict.to]
+
+export const make = (db: Database) => {
+  const { ns, runs, sql, verdicts } = db
+  const wanted = sql.literal(Table.list(Table.runs.columns, "r"))
+  const verdictColumns = sql.literal(Table.list(Table.verdicts.columns, "v"))
+
+  /** Going runs stand in one of four places, each with an index of its own; together they are all. */
+  const goingIds = sql`SELECT id FROM ${runs} WHERE ns = ${ns} AND lane IS NOT NULL AND order_at IS NOT NULL
+    UNION ALL SELECT id FROM ${runs} WHERE ns = ${ns} AND wake_at IS NOT NULL
+    UNION ALL SELECT id FROM ${runs} WHERE ns = ${ns} AND node IS NOT NULL
+    UNION ALL SELECT id FROM ${runs} WHERE ns = ${ns} AND job IS NOT NULL AND blocked_at IS NOT NULL`
+
+  const filters = (query: RunQuery): Array<Fragment> => {
+    const filters = [sql`r.ns = ${ns}`]
+    if (query.job !== undefined) filters.push(sql`r.job = ${query.job}`)
+    if (query.incarnation !== undefined) filters.push(sql`r.incarnation = ${query.incarnation}`)
+    if (query.task !== undefined) filters.push(sql`r.task = ${query.task}`)
+    return filters
+  }
+
+  const page = (conditions: ReadonlyArray<Fragment>, order: Fragment, limit: number): Sql<ReadonlyArray<RunRow>> =>
+    Effect.map(
+      sql`SELECT ${wanted} FROM ${runs} r WHERE ${sql.and(conditions)} ORDER BY ${order} LIMIT ${limit}`.values,
+      (rows) => rows.map(Table.runs.decode)
+    )
+
+  const newestId = sql.literal("r.id DESC")
+  const going = ({ after, ...query }: RunQuery): Sql<ReadonlyArray<RunRow>> => {
+    const conditions = [...filters(query), sql`r.finished IS NULL`]
+    if (query.job === undefined) conditions.push(sql`r.id IN (${goingIds})`)
+    if (after !== undefined) conditions.push(sql`r.id < ${after.id}`)
+    return page(conditions, newestId, query.limit)
+  }
+
+  const lastFinished = sql.literal("r.finished DESC, r.id DESC")
+  const done = ({ after, ...query }: RunQuery, limit: number): Sql<ReadonlyArray<RunRow>> => {
+    const conditions = [...filters(query), sql`r.finished IS NOT NULL`]
+    if (after !== undefined && after.finished !== null) {
+      conditions.push(
+        sql`r.finished <= ${after.finished} AND (r.finished < ${after.finished} OR r.id < ${after.id})`
+      )
+    }
+    return page(conditions, lastFinished, limit)
+  }
+
+  /** Few enough to be put in order here. */
+  const named = (query: RunQuery, wantedIds: ReadonlyArray<string>): Sql<ReadonlyArray<RunRow>> => {
+    const conditions = [...filters(query), sql`r.id = k.id`]
+    if (query.going !== undefined) {
+      conditions.push(query.going ? sql`r.finished IS NULL` : sql`r.finished IS NOT NULL`)
+    }
+    const where = sql.and(conditions)
+    const { after } = query
+    return Effect.map(
+      forRows(
+        db,
+        ids,
+        Array.from(new Set(wantedIds), (id) => [id]),
+        (rows) => sql`SELECT ${wanted} FROM ${rows} k CROSS JOIN ${runs} r WHERE ${where}`.values
+      ),
+      (rows) =>
+        rows.map(Table.runs.decode)
+          .filter((row) => after === undefined || compare(after, row) < 0)
+          .sort(compare)
+          .slice(0, query.limit)
+    )
+  }
+
+  const select = Effect.fnUntraced(function*(query: RunQuery) {
+    const { after, limit } = query
+    if (limit <= 0) return []
+    if (query.ids !== undefined) return yield* named(query, query.ids)
+    const first = query.going === false || (after !== undefined && after.finished !== null) ? [] : yield* going(query)
+    if (query.going === true || first.length === limit) return first
+    return [...first, ...yield* done(query, limit - first.length)]
+  })
+
+  const verdictsOf = (query: VerdictQuery): Sql<ReadonlyArray<VerdictRow>> => {
+    if (query.limit <= 0) return Effect.succeed([])
+    const conditions = [sql`v.ns = ${ns} AND v.job = ${query.job}`]
+    if (query.incarnation !== undefined) conditions.push(sql`v.incarnation = ${query.incarnation}`)
+    if (query.before !== undefined) conditions.push(sql`v.to_at < ${query.before}`)
+    if (query.at !== undefined) {
+      conditions.push(sql`v.to_at >= ${query.at} AND (v.from_at IS NULL OR v.from_at < ${query.at})`)
+    }
+    return Effect.map(
+      sql`SELECT ${verdictColumns} FROM ${verdicts} v WHERE ${sql.and(conditions)}
+          ORDER BY v.to_at DESC LIMIT ${query.limit}`.values,
+      (rows) => rows.map(Table.verdicts.decode)
+    )
+  }
+
+  const sweep = Effect.fnUntraced(function*({ before, limit, now }: Parameters<Service["sweep"]>[0]) {
+    if (limit <= 0) return 0
+    const expired = yield* sql`SELECT id FROM ${runs} WHERE ns = ${ns} AND expires_at <= ${now} AND finished IS NOT NULL
+      ORDER BY expires_at LIMIT ${limit}`.values
+    yield* forRows(
+      db,
+      ids,
+      expired,
+      (rows) => sql`DELETE FROM ${runs} WHERE ns = ${ns} AND id IN (SELECT k.id FROM ${rows} k)`
+    )
+    const outdated = yield* sql`SELECT job, incarnation, to_at FROM ${verdicts} WHERE ns = ${ns} AND to_at < ${before}
+      ORDER BY to_at LIMIT ${limit}`.values
+    yield* forRows(
+      db,
+      ranges,
+      outdated,
+      (rows) =>
+        sql`DELETE FROM ${verdicts} WHERE ns = ${ns} AND (job, incarnation, to_at) IN
+          (SELECT k.job, k.incarnation, k.to_at FROM ${rows} k)`
+    )
+    return expired.length + outdated.length
+  })
+
+  return {
+    runs: select,
+    verdicts: verdictsOf,
+    sweep: (request) => sql.withTransaction(sweep(request))
+  } satisfies { readonly [Verb in "runs" | "verdicts" | "sweep"]: (...args: Parameters<Service[Verb]>) => Sql<unknown> }
+}
+
+/** The order of the history: what is going first, then what finished last; ties by descending id. */
+const compare = (
+  a: { readonly finished: number | null; readonly id: string },
+  b: { readonly finished: number | null; readonly id: string }
+): number => {
+  if (a.finished !== b.finished) {
+    if (a.finished === null) return -1
+    if (b.finished === null) return 1
+    return b.finished - a.finished
+  }
+  return a.id === b.id ? 0 : a.id > b.id ? -1 : 1
+}

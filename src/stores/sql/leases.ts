@@ -1,0 +1,112 @@
+/**
+ * Stage five: nodes keep their leases, leave, and are missed.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import type { Held, NodeRow, Service } from "../../JobStore.ts"
+import { type Admission, familiesOf } from "./admission.ts"
+import { type Database, forRows, signal, type Sql } from "./Database.ts"
+import { Hints } from "./Hints.ts"
+import { ended, requeued, type Standing, type Standings } from "./standing.ts"
+import { text } from "./Table.ts"
+
+/**
+ * What a store can know about the processes of its own host.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Host {
+  readonly name: string
+  readonly isAlive: (pid: number) => boolean
+}
+
+const ids = [text("id")]
+
+export const make = (db: Database, admission: Admission, standings: Standings, host: Host) => {
+  const { nodes, ns, runs, sql } = db
+
+  const beat = Effect.fnUntraced(function*(node: NodeRow) {
+    yield* sql`DELETE FROM ${nodes} WHERE ns = ${ns} AND id = ${node.id}`
+    yield* sql`INSERT INTO ${nodes} (ns, id, host, pid, expires_at)
+      VALUES (${ns}, ${node.id}, ${node.host}, ${node.pid}, ${node.expiresAt})`
+    const held = yield* sql`SELECT r.id, r.fence, r.cancel FROM ${runs} r WHERE r.ns = ${ns} AND r.node = ${node.id}`
+      .values
+    return held.map(([run, fence, cancel]): Held => ({
+      run: run as string,
+      fence: Number(fence),
+      cancel: cancel as string | null
+    }))
+  })
+
+  /** The claims are void, and their fences grow, so that a late settlement is stale. */
+  const take = Effect.fnUntraced(function*(claims: ReadonlyArray<Standing>, now: number) {
+    const hints = new Hints()
+    const released: Array<string> = []
+    const abandoned: Array<string> = []
+    const ends: Array<Standing> = []
+    const taken = claims.map((run) => {
+      const fence = run.fence + 1
+      if (!run.atMostOnce && run.cancel === null) {
+        released.push(run.id)
+        return requeued(run, fence)
+      }
+      abandoned.push(run.id)
+      const end = ended(run, { fence, finished: now, outcome: "abandoned" })
+      ends.push(end)
+      return end
+    })
+    yield* standings.write(taken)
+    yield* admission.promote(familiesOf(ends), now, hints)
+    if (released.length > 0) hints.ready = true
+    hints.settled.push(...abandoned)
+    yield* signal(db, hints.signals())
+    return { released, abandoned }
+  })
+
+  const leave = Effect.fnUntraced(function*(node: string, now: number) {
+    yield* sql`DELETE FROM ${nodes} WHERE ns = ${ns} AND id = ${node}`
+    yield* take(yield* standings.where(sql``, sql`r.node = ${node}`), now)
+  })
+
+  const reap = Effect.fnUntraced(function*({ includeExpired, limit, now }: Parameters<Service["reap"]>[0]) {
+    const known = yield* sql`SELECT id, host, pid, expires_at FROM ${nodes} WHERE ns = ${ns}`.values
+    const leases = new Set<unknown>()
+    const gone = new Set<string>()
+    for (const [id, on, pid, expiresAt] of known) {
+      leases.add(id)
+      const isGone = (includeExpired && Number(expiresAt) < now) || (on === host.name && !host.isAlive(Number(pid)))
+      if (isGone) gone.add(id as string)
+    }
+    if (includeExpired) {
+      for (const [node] of yield* sql`SELECT DISTINCT node FROM ${runs} WHERE ns = ${ns} AND node IS NOT NULL`.values) {
+        if (!leases.has(node)) gone.add(node as string)
+      }
+    }
+    const claims: Array<Standing> = []
+    const empty: Array<string> = []
+    for (const node of gone) {
+      const left = limit - claims.length
+      if (left <= 0) break
+      // one more than may be taken tells whether the node is left with some
+      const held = yield* standings.where(sql``, sql`r.node = ${node}`)
+      claims.push(...held.slice(0, left))
+      if (held.length <= left) empty.push(node)
+    }
+    const answer = yield* take(claims, now)
+    yield* forRows(
+      db,
+      ids,
+      empty.map((id) => [id]),
+      (rows) => sql`DELETE FROM ${nodes} WHERE ns = ${ns} AND id IN (SELECT k.id FROM ${rows} k)`
+    )
+    return answer
+  })
+
+  return {
+    beat: (node) => sql.withTransaction(beat(node)),
+    leave: ({ node, now }) => sql.withTransaction(leave(node, now)),
+    reap: (request) => sql.withTransaction(reap(request))
+  } satisfies { readonly [Verb in "beat" | "leave" | "reap"]: (...args: Parameters<Service[Verb]>) => Sql<unknown> }
+}

@@ -1,0 +1,174 @@
+/**
+ * The tables, version by version. A version that was released is never edited; a change is a new version.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as Migrator from "effect/sql/Migrator"
+import type { SqlClient } from "effect/sql/SqlClient"
+import { SqlClient as Client } from "effect/sql/SqlClient"
+import type { SqlError } from "effect/sql/SqlError"
+import { StoreError } from "../../SchedulerError.ts"
+import type { Dialect } from "./Dialect.ts"
+import { storeError } from "./errors.ts"
+
+/** What a migration knows about the database. */
+export interface Options {
+  readonly dialect: Dialect
+  readonly prefix: string
+}
+
+/**
+ * `NULL` in a column that a queue is made of keeps the row out of the queue:
+ *
+ * - `jobs.next_due`: the job is not planned
+ * - `runs.order_at`: not ready; `wake_at`: not waiting; `blocked_at`: not blocked; `node`: not running
+ * - `runs.finished`: still going; `going_key`: has no unique key, or no longer
+ */
+const createTables = (sql: SqlClient, { dialect, prefix }: Options) => {
+  const { intType: int, keyType: key, partial, textType: text } = dialect
+  return Effect.forEach(
+    [
+      `CREATE TABLE ${prefix}jobs (
+      ns ${key} NOT NULL, id ${key} NOT NULL, incarnation ${key} NOT NULL, revision ${int} NOT NULL,
+      task ${key} NOT NULL, lane ${key} NOT NULL, spec ${text} NOT NULL, payload ${text} NOT NULL,
+      policy ${text} NOT NULL, tags ${text} NOT NULL, metadata ${text} NOT NULL,
+      anchor ${int} NOT NULL, cursor_at ${int}, next_nominal ${int}, next_due ${int},
+      state ${key} NOT NULL, pause ${text}, overrides ${text}, tz ${key} NOT NULL,
+      created ${int} NOT NULL, updated ${int} NOT NULL,
+      PRIMARY KEY (ns, id))`,
+      `CREATE INDEX ${prefix}jobs_due ON ${prefix}jobs (ns, next_due, id)${partial("next_due")}`,
+
+      `CREATE TABLE ${prefix}runs (
+      ns ${key} NOT NULL, id ${key} NOT NULL, job ${key}, incarnation ${key}, nominal ${int}, planned ${int} NOT NULL,
+      origin ${key} NOT NULL, task ${key} NOT NULL, task_version ${int} NOT NULL, lane ${key} NOT NULL,
+      payload ${text} NOT NULL, policy ${text} NOT NULL, ready_at ${int}, boost ${int} NOT NULL, serial ${int},
+      at_most_once ${int} NOT NULL, unique_key ${key}, trace ${text}, created ${int} NOT NULL,
+      state ${key} NOT NULL, order_at ${int}, wake_at ${int}, blocked_at ${int}, bucket ${key}, going_key ${key},
+      fence ${int} NOT NULL DEFAULT 0, attempt ${int} NOT NULL DEFAULT 0, attempts ${text} NOT NULL DEFAULT ('[]'),
+      node ${key}, cancel ${text}, claimed ${int}, started ${int}, finished ${int}, outcome ${key}, result ${text},
+      progress ${text}, expires_at ${int},
+      PRIMARY KEY (ns, id))`,
+      `CREATE INDEX ${prefix}runs_ready ON ${prefix}runs (ns, lane, order_at, id)${partial("order_at")}`,
+      `CREATE INDEX ${prefix}runs_waiting ON ${prefix}runs (ns, wake_at)${partial("wake_at")}`,
+      `CREATE INDEX ${prefix}runs_blocked ON ${prefix}runs (ns, job, blocked_at, id)${partial("blocked_at")}`,
+      `CREATE INDEX ${prefix}runs_held ON ${prefix}runs (ns, node)${partial("node")}`,
+      `CREATE UNIQUE INDEX ${prefix}runs_unique ON ${prefix}runs (ns, going_key)${partial("going_key")}`,
+      `CREATE INDEX ${prefix}runs_job ON ${prefix}runs (ns, job, finished, id)${partial("job")}`,
+      `CREATE INDEX ${prefix}runs_history ON ${prefix}runs (ns, finished, id)${partial("finished")}`,
+      `CREATE INDEX ${prefix}runs_expiry ON ${prefix}runs (ns, expires_at)${partial("expires_at")}`,
+
+      `CREATE TABLE ${prefix}verdicts (
+      ns ${key} NOT NULL, job ${key} NOT NULL, incarnation ${key} NOT NULL, from_at ${int}, to_at ${int} NOT NULL,
+      kind ${key} NOT NULL, reason ${key} NOT NULL, ref ${key}, occurrences ${int}, decided ${int} NOT NULL,
+      node ${key} NOT NULL,
+      PRIMARY KEY (ns, job, incarnation, to_at))`,
+      `CREATE INDEX ${prefix}verdicts_age ON ${prefix}verdicts (ns, to_at)`,
+
+      `CREATE TABLE ${prefix}nodes (
+      ns ${key} NOT NULL, id ${key} NOT NULL, host ${key} NOT NULL, pid ${int} NOT NULL, expires_at ${int} NOT NULL,
+      PRIMARY KEY (ns, id))`,
+
+      `CREATE TABLE ${prefix}buckets (
+      ns ${key} NOT NULL, id ${key} NOT NULL, used ${int} NOT NULL, max ${int}, rate ${text}, updated ${int} NOT NULL,
+      PRIMARY KEY (ns, id))`,
+
+      `CREATE TABLE ${prefix}docs (
+      ns ${key} NOT NULL, kind ${key} NOT NULL, id ${key} NOT NULL, revision ${int} NOT NULL, body ${text} NOT NULL,
+      updated ${int} NOT NULL,
+      PRIMARY KEY (ns, kind, id))`
+    ],
+    (statement) => sql.unsafe(statement),
+    { discard: true }
+  )
+}
+
+const versions = (sql: SqlClient, options: Options) => ({
+  "0001_tables": createTables(sql, options)
+})
+
+/**
+ * The version of the tables that this library reads and writes.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const version = 1
+
+const tableOf = ({ prefix }: Options): string => `${prefix}migrations`
+
+/** The version of the tables in the database; 0 if there are none. */
+const versionOf = (sql: SqlClient, options: Options): Effect.Effect<number, SqlError> => {
+  const table = tableOf(options)
+  return Effect.flatMap(sql`${options.dialect.tableExists(table)}`.values, (found) =>
+    found.length === 0
+      ? Effect.succeed(0)
+      : Effect.map(
+        sql`SELECT max(migration_id) FROM ${sql.literal(table)}`.values,
+        ([row]) => Number(row?.[0] ?? 0)
+      ))
+}
+
+/**
+ * Fails unless the tables are of the version that this library knows.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const check = Effect.fnUntraced(
+  function*(options: Options) {
+    const found = yield* versionOf(yield* Client, options)
+    if (found > version) return yield* newer(found)
+    if (found < version) return yield* older(found)
+  },
+  Effect.catchTag("SqlError", (error) => Effect.fail(storeError("migrate", error)))
+)
+
+/**
+ * Brings the tables to the version that this library knows; a database of a newer version is refused and left alone.
+ *
+ * **Details**
+ *
+ * Safe when several processes start at once: the versions are recorded and the tables made in one transaction, so one of them does it
+ * and the others find it done.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const migrate = Effect.fnUntraced(
+  function*(options: Options) {
+    const sql = yield* Client
+    const found = yield* versionOf(sql, options)
+    if (found > version) return yield* newer(found)
+    if (found === version) return
+    yield* Migrator.make({})({
+      loader: Migrator.fromRecord(versions(sql, options)),
+      table: tableOf(options)
+    })
+    // somebody newer may have been faster
+    const reached = yield* versionOf(sql, options)
+    if (reached > version) return yield* newer(reached)
+  },
+  Effect.catchTags({
+    SqlError: (error) => Effect.fail(storeError("migrate", error)),
+    MigrationError: (error) =>
+      Effect.fail(new StoreError({ verb: "migrate", retryable: false, message: error.message, cause: error }))
+  })
+)
+
+const newer = (found: number): StoreError =>
+  new StoreError({
+    verb: "migrate",
+    retryable: false,
+    message:
+      `The database has tables of version ${found}, written by a newer effect-scheduler; this one knows them up to ` +
+      `version ${version}. Nothing was changed; start a version of effect-scheduler that knows version ${found}`
+  })
+
+const older = (found: number): StoreError =>
+  new StoreError({
+    verb: "migrate",
+    retryable: false,
+    message: `The database has tables of version ${found}, and this effect-scheduler needs version ${version}: ` +
+      `provide the layer that migrates, once, before this one`
+  })

@@ -1,0 +1,237 @@
+/**
+ * Stage two: what is due is read, and what was decided is committed.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import type { Change, DueJob, Service, VerdictRow } from "../../JobStore.ts"
+import { type Admission, type Family, familyKey } from "./admission.ts"
+import { type Database, forRows, signal, type Sql, type Values } from "./Database.ts"
+import { Hints } from "./Hints.ts"
+import { encodeCancel, type Standings } from "./standing.ts"
+import * as Table from "./Table.ts"
+
+const { of: job } = Table.jobs
+const { of: verdict } = Table.verdicts
+const ids = [job.id]
+const families = [verdict.job, verdict.incarnation]
+const advanced = [job.id, job.cursor, job.nextNominal, job.nextDue, job.state, job.updated]
+/** All of a row but its identity and its birth. */
+const replaced = Table.jobs.columns.filter((column) =>
+  column !== job.incarnation && column !== job.revision && column !== job.created
+)
+/** Where a range ended before it was extended. */
+const extendedTo = Table.int("extended_to")
+const extended = [verdict.job, verdict.incarnation, verdict.to, verdict.count, extendedTo]
+
+export const make = (db: Database, admission: Admission, standings: Standings) => {
+  const { dialect, jobs, ns, runs, sql, verdicts } = db
+  const wanted = sql.literal(Table.list(Table.jobs.columns, "j"))
+  const lockJobs = sql.literal(dialect.forUpdate("j", "id"))
+  const advance = dialect.update({
+    table: db.named("jobs"),
+    set: {
+      revision: "t.revision + 1",
+      ...Object.fromEntries(advanced.slice(1).map(({ name }) => [name, `k.${name}`]))
+    },
+    on: "t.id = k.id"
+  })
+  const replace = dialect.update({
+    table: db.named("jobs"),
+    set: {
+      revision: "t.revision + 1",
+      ...Object.fromEntries(replaced.slice(1).map(({ name }) => [name, `k.${name}`]))
+    },
+    on: "t.id = k.id"
+  })
+  const extend = dialect.update({
+    table: db.named("verdicts"),
+    set: { to_at: "k.to_at", occurrences: "k.occurrences" },
+    on: "t.job = k.job AND t.incarnation = k.incarnation AND t.to_at = k.extended_to"
+  })
+  const verdictColumns = sql.literal(Table.list(Table.verdicts.columns))
+  const lastColumns = sql.literal(Table.list(Table.verdicts.columns, "v"))
+
+  const due = Effect.fnUntraced(function*({ limit, now }: { readonly now: number; readonly limit: number }) {
+    const rows = yield* sql`SELECT ${wanted} FROM ${jobs} j WHERE j.ns = ${ns} AND j.next_due <= ${now}
+      ORDER BY j.next_due, j.id LIMIT ${limit}`.values
+    const [next] = rows.length < limit
+      ? yield* sql`SELECT min(j.next_due) FROM ${jobs} j WHERE j.ns = ${ns} AND j.next_due > ${now}`.values
+      : []
+    const due = rows.map(Table.jobs.decode)
+    const going = new Map<string, Values>()
+    const found = yield* forRows(
+      db,
+      families,
+      due.map(({ id, incarnation }) => [id, incarnation]),
+      (rows) =>
+        sql`SELECT g.job, g.incarnation, g.going, g.id FROM (
+            SELECT r.job, r.incarnation, r.id,
+              count(*) OVER (PARTITION BY r.job, r.incarnation) AS going,
+              row_number() OVER (PARTITION BY r.job, r.incarnation ORDER BY r.planned DESC, r.id DESC) AS place
+            FROM ${rows} k CROSS JOIN ${runs} r
+            WHERE r.ns = ${ns} AND r.job = k.job AND r.incarnation = k.incarnation AND r.finished IS NULL
+          ) g WHERE g.place = 1`.values
+    )
+    for (const row of found) going.set(familyKey(row[0] as string, row[1] as string), row)
+    return {
+      jobs: due.map((job): DueJob => {
+        const row = going.get(familyKey(job.id, job.incarnation))
+        return row === undefined
+          ? { job, going: 0, latest: null }
+          : { job, going: Number(row[2]), latest: row[3] as string }
+      }),
+      next: next === undefined || next[0] === null ? null : Number(next[0])
+    }
+  })
+
+  /** Adds ranges to what is recorded; a range that continues the job's last one extends it. */
+  const record = Effect.fnUntraced(function*(added: ReadonlyArray<VerdictRow>) {
+    if (added.length === 0) return
+    const wanted = new Map<string, Family>()
+    for (const row of added) wanted.set(familyKey(row.job, row.incarnation), row)
+    const last = new Map<string, VerdictRow>()
+    const found = yield* forRows(
+      db,
+      families,
+      Array.from(wanted.values(), ({ incarnation, job }) => [job, incarnation]),
+      (rows) =>
+        sql`SELECT ${lastColumns} FROM ${rows} k CROSS JOIN ${verdicts} v
+            WHERE v.ns = ${ns} AND v.job = k.job AND v.incarnation = k.incarnation AND v.to_at = (
+              SELECT max(w.to_at) FROM ${verdicts} w
+              WHERE w.ns = ${ns} AND w.job = k.job AND w.incarnation = k.incarnation
+            )`.values
+    )
+    for (const values of found) {
+      const row = Table.verdicts.decode(values)
+      last.set(familyKey(row.job, row.incarnation), row)
+    }
+    const stored = new Map(last)
+    const fresh: Array<VerdictRow> = []
+    const longer = new Map<string, Values>()
+    for (const row of added) {
+      const family = familyKey(row.job, row.incarnation)
+      const before = last.get(family)
+      if (before === undefined || !continues(before, row)) {
+        fresh.push(row)
+        last.set(family, row)
+        continue
+      }
+      const count = before.count === null || row.count === null ? null : before.count + row.count
+      const whole = { ...before, to: row.to, count }
+      last.set(family, whole)
+      const position = fresh.indexOf(before)
+      if (position >= 0) fresh[position] = whole
+      else longer.set(family, [row.job, row.incarnation, row.to, count, stored.get(family)!.to])
+    }
+    yield* forRows(
+      db,
+      extended,
+      Array.from(longer.values()),
+      (rows) => sql`${extend.head} ${rows} ${extend.tail} AND t.ns = ${ns}`
+    )
+    yield* forRows(
+      db,
+      Table.verdicts.columns,
+      fresh.map(Table.verdicts.encode),
+      (rows) => sql`INSERT INTO ${verdicts} (ns, ${verdictColumns}) SELECT ${ns}, ${verdictColumns} FROM ${rows} k`
+    )
+  })
+
+  const cancelGoing = Effect.fnUntraced(function*(changes: ReadonlyArray<Change>, now: number, hints: Hints) {
+    for (const { cancel, incarnation, job } of changes) {
+      if (cancel === null) continue
+      const going = yield* standings.where(
+        sql``,
+        sql`r.job = ${job} AND r.incarnation = ${incarnation} AND r.finished IS NULL`
+      )
+      // nothing of the incarnation is left to move up
+      yield* standings.cancel(going, encodeCancel(cancel), now, null, hints)
+    }
+  })
+
+  /** Carries out changes of distinct jobs; answers which. */
+  const carryOut = Effect.fnUntraced(function*(changes: ReadonlyArray<Change>, now: number, hints: Hints) {
+    const current = new Map<unknown, Values>()
+    const rows = yield* forRows(
+      db,
+      ids,
+      changes.map(({ job }) => [job]),
+      (rows) =>
+        sql`SELECT j.id, j.incarnation, j.revision FROM ${rows} k CROSS JOIN ${jobs} j
+          WHERE j.ns = ${ns} AND j.id = k.id ${lockJobs}`.values
+    )
+    for (const row of rows) current.set(row[0], row)
+    const answers = changes.map(({ incarnation, job, revision }) => {
+      const row = current.get(job)
+      return row !== undefined && row[1] === incarnation && Number(row[2]) === revision
+    })
+    const accepted = changes.filter((_, i) => answers[i])
+    const advances: Array<Values> = []
+    const replacements: Array<Values> = []
+    const deletions: Array<Values> = []
+    for (const { job, update } of accepted) {
+      switch (update._tag) {
+        case "Advance":
+          advances.push([job, update.cursor, update.nextNominal, update.nextDue, update.state, update.updated])
+          break
+        case "Replace":
+          replacements.push(replacement(job, update.row))
+          break
+        case "Delete":
+          deletions.push([job])
+      }
+    }
+    yield* forRows(db, advanced, advances, (rows) => sql`${advance.head} ${rows} ${advance.tail} AND t.ns = ${ns}`)
+    yield* forRows(db, replaced, replacements, (rows) => sql`${replace.head} ${rows} ${replace.tail} AND t.ns = ${ns}`)
+    yield* forRows(
+      db,
+      ids,
+      deletions,
+      (rows) => sql`DELETE FROM ${jobs} WHERE ns = ${ns} AND id IN (SELECT k.id FROM ${rows} k)`
+    )
+    yield* cancelGoing(accepted, now, hints)
+    yield* admission.add(
+      accepted.flatMap(({ runs }) => runs),
+      now,
+      hints
+    )
+    yield* record(accepted.flatMap(({ verdicts }) => verdicts))
+    return answers
+  })
+
+  const commit = Effect.fnUntraced(function*(changes: ReadonlyArray<Change>, now: number) {
+    const hints = new Hints()
+    const answers = new Map<Change, "ok" | "stale">()
+    for (const wave of waves(changes)) {
+      const carried = yield* carryOut(wave, now, hints)
+      wave.forEach((change, i) => answers.set(change, carried[i] ? "ok" : "stale"))
+      if (carried.includes(true)) hints.jobs = true
+    }
+    yield* signal(db, hints.signals())
+    return changes.map((change) => answers.get(change)!)
+  })
+
+  return {
+    due,
+    commit: ({ changes, now }) => changes.length === 0 ? Effect.succeed([]) : sql.withTransaction(commit(changes, now))
+  } satisfies { readonly [Verb in "due" | "commit"]: (...args: Parameters<Service[Verb]>) => Sql<unknown> }
+}
+
+const continues = (last: VerdictRow, row: VerdictRow): boolean =>
+  row.from === last.to && row.kind === last.kind && row.reason === last.reason && row.ref === last.ref
+
+const replacement = (id: string, row: Parameters<typeof Table.jobs.encode>[0]): Values =>
+  Table.jobs.encode({ ...row, id }).filter((_, i) => replaced.includes(Table.jobs.columns[i]!))
+
+/** Changes in groups of distinct jobs: a second change of a job is decided on what the first one left. */
+const waves = (changes: ReadonlyArray<Change>): ReadonlyArray<ReadonlyArray<Change>> => {
+  const waves: Array<Array<Change>> = []
+  const count = new Map<string, number>()
+  for (const change of changes) {
+    const wave = count.get(change.job) ?? 0
+    count.set(change.job, wave + 1)
+    ;(waves[wave] ??= []).push(change)
+  }
+  return waves
+}

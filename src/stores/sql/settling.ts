@@ -1,0 +1,89 @@
+/**
+ * Stage four: attempts end, or are asked to.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import type { NewRun, Service, Settlement } from "../../JobStore.ts"
+import { type Admission, familiesOf } from "./admission.ts"
+import { type Database, signal, type Sql } from "./Database.ts"
+import { Hints } from "./Hints.ts"
+import { cancelled, encodeCancel, ended, requeued, retried, type Standing, type Standings } from "./standing.ts"
+
+export const make = (db: Database, admission: Admission, standings: Standings) => {
+  const { ns, runs, sql } = db
+
+  const settle = Effect.fnUntraced(function*(settlements: ReadonlyArray<Settlement>, now: number) {
+    const hints = new Hints()
+    const current = new Map<string, Standing>()
+    for (const run of yield* standings.byIds(settlements.map(({ run }) => run))) current.set(run.id, run)
+    const changed = new Map<string, Standing>()
+    const ends: Array<Standing> = []
+    const follow: Array<NewRun> = []
+    const answers = settlements.map((settlement) => {
+      const run = current.get(settlement.run)
+      if (run === undefined || run.fence !== settlement.fence) return "stale"
+      if (run.state !== "running") return "already"
+      const after = settled(run, settlement.next, now)
+      current.set(run.id, after)
+      changed.set(run.id, after)
+      if (after.state === "done") {
+        ends.push(after)
+        hints.settled.push(run.id)
+      } else {
+        hints.ready = true
+      }
+      follow.push(...settlement.follow)
+      return "ok"
+    })
+    yield* standings.write(Array.from(changed.values()))
+    yield* admission.promote(familiesOf(ends), now, hints)
+    yield* admission.add(follow, now, hints)
+    yield* signal(db, hints.signals())
+    return answers
+  })
+
+  const cancel = Effect.fnUntraced(function*(request: Parameters<Service["cancel"]>[0]) {
+    const { expiresAt, incarnation, job, now } = request
+    const hints = new Hints()
+    let selected: ReadonlyArray<Standing> = []
+    if (request.runs !== undefined) {
+      selected = yield* standings.byIds(request.runs)
+    } else if (job !== undefined) {
+      const ofIncarnation = incarnation === undefined ? sql`` : sql` AND r.incarnation = ${incarnation}`
+      selected = yield* standings.where(sql``, sql`r.job = ${job} AND r.finished IS NULL${ofIncarnation}`)
+    }
+    const ends = yield* standings.cancel(selected, encodeCancel(request.request), now, expiresAt, hints)
+    yield* admission.promote(familiesOf(ends), now, hints)
+    yield* signal(db, hints.signals())
+    return { settled: hints.settled, flagged: hints.flagged }
+  })
+
+  return {
+    settle: ({ now, settlements }) =>
+      settlements.length === 0 ? Effect.succeed([]) : sql.withTransaction(settle(settlements, now)),
+    note: ({ fence, progress, run }) =>
+      Effect.asVoid(
+        sql`UPDATE ${runs} SET progress = ${progress}
+            WHERE ns = ${ns} AND id = ${run} AND fence = ${fence} AND state = 'running'`
+      ),
+    cancel: (request) => sql.withTransaction(cancel(request))
+  } satisfies { readonly [Verb in "settle" | "note" | "cancel"]: (...args: Parameters<Service[Verb]>) => Sql<unknown> }
+}
+
+const settled = (run: Standing, next: Settlement["next"], now: number): Standing => {
+  switch (next._tag) {
+    case "Done": {
+      const { _tag, ...end } = next
+      return ended(run, end)
+    }
+    case "Retry": {
+      const { _tag, ...retry } = next
+      if (run.cancel === null) return retried(run, retry, now)
+      const { attempt, attempts, started } = retry
+      return cancelled({ ...run, attempt, attempts, started }, run.cancel, now, null)
+    }
+    case "Release":
+      return run.cancel === null ? requeued(run, run.fence) : cancelled(run, run.cancel, now, null)
+  }
+}

@@ -1,0 +1,68 @@
+/**
+ * SQLite's way of saying it.
+ *
+ * @since 0.1.0
+ */
+import * as Statement from "effect/sql/Statement"
+import type { Dialect } from "../sql/Dialect.ts"
+import type { Column } from "../sql/Table.ts"
+
+/** SQLite allows 32,766 parameters. */
+const mostParameters = 32_000
+const mostRows = 256
+
+/**
+ * A batch is a list of `VALUES`, measured at three to ten times the speed of `json_each`, which parses a row's text once per column; and
+ * the planner knows how many rows it has, and starts from them. The list is padded to a power of two with rows that have no key, so that
+ * a statement has few texts and stays prepared.
+ */
+const rows = (columns: ReadonlyArray<Column>, values: ReadonlyArray<ReadonlyArray<unknown>>): Statement.Fragment => {
+  const width = columns.length
+  const exponent = values.length <= 1 ? 0 : 32 - Math.clz32(values.length - 1)
+  const size = 2 ** exponent
+  const parameters: Array<unknown> = new Array(size * width).fill(null)
+  let at = 0
+  for (const row of values) {
+    for (let i = 0; i < width; i++) parameters[at++] = row[i]
+  }
+  let texts = tables.get(columns)
+  if (texts === undefined) tables.set(columns, texts = [])
+  const text = texts[exponent] ??= tableOf(columns, size)
+  return Statement.fragment([Statement.literal(text, parameters)])
+}
+
+/** By the identity of the columns: statements name them once. */
+const tables = new WeakMap<ReadonlyArray<Column>, Array<string>>()
+
+const tableOf = (columns: ReadonlyArray<Column>, size: number): string => {
+  const row = `(${columns.map(() => "?").join(",")})`
+  const names = columns.map(({ name }, i) => `column${i + 1} AS ${name}`).join(", ")
+  return `(SELECT ${names} FROM (VALUES ${new Array(size).fill(row).join(",")}) WHERE column1 IS NOT NULL)`
+}
+
+/**
+ * Writers exclude each other for a whole transaction, so nothing needs a lock of its own.
+ *
+ * @category dialects
+ * @since 0.1.0
+ */
+export const dialect: Dialect = {
+  keyType: "TEXT",
+  textType: "TEXT",
+  intType: "BIGINT",
+  batch: (width) => Math.min(mostRows, 2 ** Math.floor(Math.log2(mostParameters / width))),
+  rows,
+  update: ({ on, set, table }) => ({
+    head: literal(`UPDATE ${table} AS t SET ${Object.entries(set).map((pair) => pair.join(" = ")).join(", ")} FROM`),
+    tail: literal(`AS k WHERE ${on}`)
+  }),
+  forUpdate: () => "",
+  skipLocked: "",
+  partial: (column) => ` WHERE ${column} IS NOT NULL`,
+  tableExists: (table) =>
+    Statement.fragment([Statement.literal("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", [table])])
+}
+
+function literal(text: string): Statement.Fragment {
+  return Statement.fragment([Statement.literal(text)])
+}
