@@ -13,23 +13,25 @@ export const concurrency = chapter("concurrency", {
     const worker = (node: string) =>
       Effect.gen(function*() {
         const ids: Array<string> = []
-        while (true) {
+        for (let turn = 0; turn < 100; turn++) {
           const { runs } = yield* store.claim({ node, lanes: [lane], limit: 4, now: at(10) })
-          if (runs.length === 0) return ids
+          if (runs.length === 0) break
           for (const row of runs) has(row, { node, fence: 1, state: "running" })
           ids.push(...idsOf(runs))
           yield* Effect.yieldNow
         }
+        return ids
       })
-    const claimed = (yield* Effect.all(count(8).map((n) => worker(`n${n}`)), together)).flat()
+    const claimed = (yield* Effect.forEach(count(8), (n) => worker(`n${n}`), together)).flat()
     assert.equal(new Set(claimed).size, claimed.length, "a run was claimed twice")
     assert.equal(claimed.length, 60, "a run was left in the queue")
   },
 
   "of many decisions on one revision exactly one is carried out": function*(store) {
     yield* store.insertJobs([job("a")])
-    const answers = (yield* Effect.all(
-      count(12).map((n) =>
+    const answers = (yield* Effect.forEach(
+      count(12),
+      (n) =>
         store.commit({
           changes: [
             advance(job("a"), at(1000), {
@@ -38,8 +40,7 @@ export const concurrency = chapter("concurrency", {
             })
           ],
           now: at(1000)
-        })
-      ),
+        }),
       together
     )).flat()
     assert.deepEqual(answers.toSorted(), ["ok", ...count(11).map(() => "stale")])
@@ -51,11 +52,11 @@ export const concurrency = chapter("concurrency", {
   "an id and a unique key are given once": function*(store) {
     const enqueue = (id: string, uniqueKey: string | null) =>
       store.enqueue({ runs: [run(id, { uniqueKey })], now: at(0) })
-    const byId = yield* Effect.all(count(8).map(() => enqueue("same", null)), together)
+    const byId = yield* Effect.forEach(count(8), () => enqueue("same", null), together)
     assert.equal(byId.flat().filter((answer) => answer === "added").length, 1)
-    const byKey = yield* Effect.all(count(8).map((n) => enqueue(`r${n}`, "key")), together)
+    const byKey = yield* Effect.forEach(count(8), (n) => enqueue(`r${n}`, "key"), together)
     assert.equal(byKey.flat().filter((answer) => answer === "added").length, 1)
-    const inserted = yield* Effect.all(count(8).map((n) => store.insertJobs([job("a", { task: `T${n}` })])), together)
+    const inserted = yield* Effect.forEach(count(8), (n) => store.insertJobs([job("a", { task: `T${n}` })]), together)
     assert.equal(inserted.flat().filter((answer) => answer === "inserted").length, 1)
   },
 
@@ -64,7 +65,7 @@ export const concurrency = chapter("concurrency", {
     const [claimed] = yield* claim(store, at(1))
     const settle = (n: number) =>
       store.settle({ settlements: [done(claimed!, at(2), {}, [run(`follow${n}`)])], now: at(2) })
-    const answers = (yield* Effect.all(count(8).map(settle), together)).flat()
+    const answers = (yield* Effect.forEach(count(8), settle, together)).flat()
     assert.deepEqual(answers.toSorted(), [...count(7).map(() => "already"), "ok"])
     assert.equal((yield* store.runs({ going: true, limit: 10 })).length, 1)
   },
@@ -104,7 +105,7 @@ export const concurrency = chapter("concurrency", {
           yield* Effect.yieldNow
         }
       })
-    yield* Effect.all(count(5).map((n) => worker(`n${n}`)), together)
+    yield* Effect.forEach(count(5), (n) => worker(`n${n}`), together)
     assert.equal(ended.size, 30, "runs were left behind")
     assert.equal((yield* store.runs({ going: true, limit: 100 })).length, 0)
   }

@@ -72,6 +72,8 @@ export const walk = (
   Effect.gen(function*() {
     const choices = new Choices(options.seed)
     const claims: Array<RunRow> = []
+    /** A number of milliseconds, in tens: instants often meet, and `until` and `before` are told apart. */
+    const some = (milliseconds: number): number => 10 * choices.below(milliseconds / 10)
     let now = at(0)
     let serialNumber = 0
     let rows: Rows = { jobs: [], runs: [], verdicts: [] }
@@ -88,9 +90,9 @@ export const walk = (
       return run(`r${serialNumber++}`, {
         job,
         incarnation: job === null ? null : rows.jobs.find(({ id }) => id === job)?.incarnation ?? "none",
-        planned: now - choices.below(200),
+        planned: now - some(200),
         lane: choices.pick(lanes),
-        readyAt: choices.percent(20) ? now + choices.below(400) - 100 : null,
+        readyAt: choices.percent(20) ? now + some(400) - 100 : null,
         boost: choices.pick([0, 0, 0, 150]),
         serial: job === null ? null : serialOf(job),
         atMostOnce: choices.percent(20),
@@ -101,7 +103,7 @@ export const walk = (
     }
 
     const decide = (row: JobRow): Change => {
-      const nominal = Math.max(row.nextNominal ?? now, (row.cursor ?? 0) + 1)
+      const nominal = Math.max(row.nextNominal ?? now, (row.cursor ?? 0) + 10)
       const move = choices.percent(5) ? exhaust : advance
       if (choices.percent(60)) {
         const fields = { serial: serialOf(row.id), lane: choices.pick(lanes), atMostOnce: choices.percent(20) }
@@ -118,7 +120,7 @@ export const walk = (
         case 0:
           return replace(row, { state: "paused", nextDue: null, pause: "{}", updated: now })
         case 1:
-          return replace(row, { state: "active", nextDue: now + choices.below(500), pause: null, updated: now })
+          return replace(row, { state: "active", nextDue: now + some(500), pause: null, updated: now })
         case 2:
           return replace(row, { payload: `${serialNumber++}`, updated: now })
         default:
@@ -129,7 +131,7 @@ export const walk = (
     const settlement = (claim: RunRow): Settlement => {
       switch (choices.below(4)) {
         case 0:
-          return retry(claim, now + choices.below(400) - 50, { attempt: claim.attempt + 1 })
+          return retry(claim, now + some(400) - 50, { attempt: claim.attempt + 1 })
         case 1:
           return release(claim)
         default:
@@ -171,7 +173,7 @@ export const walk = (
         take: () =>
           Effect.gen(function*() {
             const added = choices.some(jobIds, 40).map((id) =>
-              job(id, { incarnation: `i${serialNumber++}`, nextNominal: now, nextDue: now + choices.below(300) })
+              job(id, { incarnation: `i${serialNumber++}`, nextNominal: now, nextDue: now + some(300) })
             )
             const answers = yield* ask((store) => store.insertJobs(added))
             const taken = new Set(rows.jobs.map(({ id }) => id))
@@ -210,16 +212,14 @@ export const walk = (
         take: () =>
           rows.jobs.length === 0 ? Effect.void : Effect.suspend(() => {
             const row = choices.pick(rows.jobs)
-            const stale = choices.below(4)
-            return commit([
-              edit(
-                stale === 0
-                  ? { ...row, revision: row.revision - 1 }
-                  : stale === 1
-                  ? { ...row, incarnation: "other" }
-                  : row
-              )
-            ])
+            switch (choices.below(4)) {
+              case 0:
+                return commit([decide({ ...row, revision: row.revision - 1 })])
+              case 1:
+                return commit([decide({ ...row, incarnation: "other" })])
+              default:
+                return commit([edit(row)])
+            }
           })
       },
       enqueue: {
@@ -299,7 +299,7 @@ export const walk = (
         take: () =>
           Effect.gen(function*() {
             const node = choices.pick(nodes)
-            const lease = { id: node, host: "host.invalid", pid: 1, expiresAt: now + 50 + choices.below(600) }
+            const lease = { id: node, host: "host.invalid", pid: 1, expiresAt: now + 55 + some(600) }
             const held = yield* ask((store) =>
               Effect.map(store.beat(lease), (held) => held.toSorted((a, b) => a.run < b.run ? -1 : 1))
             )
@@ -329,7 +329,7 @@ export const walk = (
       sweep: {
         weight: 3,
         take: () => {
-          const before = now - choices.below(3000)
+          const before = now - some(3000)
           return repeatable((store) => store.sweep({ now, before, limit: all }))
         }
       },
@@ -351,7 +351,7 @@ export const walk = (
 
     for (let n = 0; n < options.steps; n++) {
       const name = choices.pick(deck)
-      now += choices.below(120)
+      now += some(120)
       const taking = Effect.gen(function*() {
         yield* steps[name]!.take()
         const after = yield* read(stores[0])
