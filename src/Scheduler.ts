@@ -58,7 +58,7 @@ import type { EngineOptions } from "./engine/settings.ts"
 import { Executor } from "./Executor.ts"
 import * as FiberExecutor from "./executors/FiberExecutor.ts"
 import * as Job from "./Job.ts"
-import { JobStore } from "./JobStore.ts"
+import { type JobRow, JobStore } from "./JobStore.ts"
 import type * as Policy from "./Policy.ts"
 import * as Run from "./Run.ts"
 import {
@@ -412,6 +412,7 @@ export const make = Effect.fnUntraced(function*<const Tasks extends ReadonlyArra
     store.capabilities.transactions
       ? Effect.flatMap(inTransaction, (open) => open ? Effect.fail(new WaitInTransaction({ verb })) : Effect.void)
       : Effect.void
+  const changed = <E, R>(verb: Effect.Effect<JobRow, E, R>) => Effect.map(Effect.tap(verb, core.reacted), Job.fromRow)
   const closure = <A, E, R>(
     trigger: () => Trigger.Trigger,
     effect: Effect.Effect<A, E, R>,
@@ -425,9 +426,10 @@ export const make = Effect.fnUntraced(function*<const Tasks extends ReadonlyArra
 
   yield* announce({ _tag: "SchedulerStarted", node: core.node })
   return Scheduler.of({
-    schedule: (task, options) => Effect.map(Jobs.schedule(core, task, options), Job.fromRow),
-    scheduleAll: (task, options) => Effect.map(Jobs.scheduleAll(core, task, options), (rows) => rows.map(Job.fromRow)),
-    enqueue: (task, options?: Runs.Request) => Runs.enqueue(core, task, options ?? {}),
+    schedule: (task, options) => changed(Jobs.schedule(core, task, options)),
+    scheduleAll: (task, options) =>
+      Effect.tap(Effect.map(Jobs.scheduleAll(core, task, options), (rows) => rows.map(Job.fromRow)), core.reacted),
+    enqueue: (task, options?: Runs.Request) => Effect.tap(Runs.enqueue(core, task, options ?? {}), core.reacted),
     run: Effect.fnUntraced(function*(task, options?: Runs.Request) {
       yield* refuseInTransaction("run")
       const id = yield* Runs.enqueue(core, task, options ?? {})
@@ -439,9 +441,9 @@ export const make = Effect.fnUntraced(function*<const Tasks extends ReadonlyArra
         (row) => row === undefined ? Effect.fail(new JobNotFound({ id })) : Effect.succeed(Job.fromRow(row))
       ),
     list: (query) => list(core, query ?? {}),
-    pause: (id, why) => Effect.map(Jobs.pause(core, id, { reason: why?.reason ?? "", by: why?.by ?? "" }), Job.fromRow),
-    resume: (id, options) => Effect.map(Jobs.resume(core, id, { catchUp: options?.catchUp === true }), Job.fromRow),
-    reschedule: (id, trigger) => Effect.map(Jobs.reschedule(core, id, trigger), Job.fromRow),
+    pause: (id, why) => changed(Jobs.pause(core, id, { reason: why?.reason ?? "", by: why?.by ?? "" })),
+    resume: (id, options) => changed(Jobs.resume(core, id, { catchUp: options?.catchUp === true })),
+    reschedule: (id, trigger) => changed(Jobs.reschedule(core, id, trigger)),
     remove: (id, options) =>
       Effect.andThen(
         options?.running === "leave" ? Effect.void : refuseInTransaction("remove"),
@@ -454,7 +456,10 @@ export const make = Effect.fnUntraced(function*<const Tasks extends ReadonlyArra
     cron: (expression, effect, options) => closure(() => Trigger.cron(expression, options), effect, options),
     at: (instant, effect, options) => closure(() => Trigger.date(instant), effect, options),
     repeat: (effect, schedule) =>
-      Effect.flatMap(localCore, (local) => Closures.repeat(local, closures, scope, effect, schedule)),
+      Effect.flatMap(
+        localCore,
+        (local) => Effect.tap(Closures.repeat(local, closures, scope, effect, schedule), local.reacted)
+      ),
     pauseNode: Effect.suspend(() => {
       if (state !== "running") return Effect.void
       state = "paused"
@@ -465,7 +470,7 @@ export const make = Effect.fnUntraced(function*<const Tasks extends ReadonlyArra
       if (state !== "paused") return Effect.void
       state = "running"
       gate.openUnsafe()
-      return announce({ _tag: "SchedulerResumed" })
+      return Effect.andThen(announce({ _tag: "SchedulerResumed" }), core.reacted)
     }),
     state: Effect.sync(() => state),
     node: core.node

@@ -35,6 +35,9 @@ import { worker } from "./worker.ts"
 /** How long closing waits for a store that does not answer. */
 const farewell = "5 seconds"
 
+/** More turns of the event loop than any chain of wake-ups inside the engine takes. */
+const reactionTurns = 32
+
 /** How long verdicts are remembered, in milliseconds: 90 days. */
 const verdictRetention = 90 * 24 * 60 * 60 * 1000
 
@@ -68,6 +71,7 @@ export const make = Effect.fnUntraced(function*(options: {
     holdWake: Latch.makeUnsafe(false),
     running: new Map(),
     waiters: new Map(),
+    reacted: live ? Effect.void : Effect.asVoid(Effect.repeat(Effect.yieldNow, { times: reactionTurns })),
     settle: settler.settle
   }
   const lease = Heartbeat.make(core)

@@ -18,7 +18,7 @@ import * as Policy from "../Policy.ts"
 import { AttemptTimedOut, CurrentRun } from "../Run.ts"
 import { ofRun } from "./announce.ts"
 import { codecsOf, type TaskCodecs } from "./codecs.ts"
-import { type Core, now, type Running, type Served } from "./core.ts"
+import { type Core, now, type Running, type Served, wakeWorkers } from "./core.ts"
 import { quarantineJob } from "./quarantine.ts"
 import { notifySettled } from "./waiting.ts"
 
@@ -126,6 +126,8 @@ const attempt = Effect.fnUntraced(function*(
       }
   })
   notifySettled(core, [row.id])
+  // Its end may have let another run of its job in.
+  if (row.serial !== null && next._tag === "Done") wakeWorkers(core)
   if (ended._tag === "Undecodable") yield* quarantineJob(core, row, ended.error)
   if (!core.events.heard()) return
   if (answer === "stale") core.events.publish(finished, { _tag: "RunRefused", ...ofRun(row) })

@@ -52,6 +52,11 @@ export interface Core {
   readonly running: Map<string, Running>
   /** Those who wait for a run to be settled. */
   readonly waiters: Map<string, Set<Deferred.Deferred<void>>>
+  /**
+   * Under a clock that a test moves: lets the engine react to a verb before the verb returns, so that moving the clock right after it
+   * finds the alarms set. TestClock waits for what it wakes, not for what a call set off.
+   */
+  readonly reacted: Effect.Effect<void>
   readonly settle: (settlement: JobStore.Settlement) => Effect.Effect<"ok" | "already" | "stale">
 }
 
