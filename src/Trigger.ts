@@ -216,8 +216,8 @@ const make = (given: TriggerSpec): Trigger => {
   const text = JSON.stringify(spec)
   const known = interned.get(text)
   if (known !== undefined) return known
-  const { canFire, ...occurrences } = compile(spec)
-  if (!canFire(-Infinity, Infinity)) {
+  const occurrences = compile(spec)
+  if (!occurrences.canFire(-Infinity, Infinity)) {
     throw new TriggerError({
       reason: "neverFires",
       field: spec._tag,
@@ -227,7 +227,7 @@ const make = (given: TriggerSpec): Trigger => {
   }
   const self = Object.create(Proto) as Trigger
   Object.defineProperty(self, "spec", { value: spec, enumerable: true })
-  Object.defineProperty(self, "occurrences", { value: occurrences satisfies Occurrences })
+  Object.defineProperty(self, "occurrences", { value: occurrences })
   Object.defineProperty(self, "text", { value: text })
   interned.set(text, self)
   return self

@@ -10,13 +10,11 @@ export const firstYear = 1970
 export const lastYear = 9999
 
 /**
- * Days that a day field names: by their number, counted from the end of the month, or by the working week.
+ * Days that a day field names other than by a plain value.
  *
  * @internal
  */
-export interface DayRule {
-  /** Plain values: days of the month (bit 0 = the first), or days of the week (bit 0 = Sunday). */
-  readonly plain: number
+export interface SpecialDays {
   /** Days counted from the end of the month: bit 0 = the last. */
   readonly fromEnd: number
   /** The weekdays (Monday to Friday) nearest to these days of the month: bit 0 = the first. */
@@ -55,17 +53,15 @@ export interface Calendar {
   readonly years: ReadonlyArray<YearRange> | undefined
   /** ISO weeks 1 to 29 and 30 to 53, or `undefined` for all. */
   readonly weeks: { readonly low: number; readonly high: number } | undefined
-  readonly day: DayRule
-  readonly weekday: DayRule
+  /** Days of the month: bit 0 = the first. */
+  readonly days: number
+  readonly specialDays: SpecialDays | undefined
+  /** Days of the week: bit 0 = Sunday. */
+  readonly weekdays: number
+  readonly specialWeekdays: SpecialDays | undefined
   /** Whether a date must match both day fields, or one of them. */
   readonly both: boolean
-  /** Whether the two day fields are no more than their plain values, which is the fast case. */
-  readonly plain: boolean
 }
-
-/** Whether a rule has nothing but plain values. */
-export const isPlain = (rule: DayRule): boolean =>
-  rule.fromEnd === 0 && rule.nearest === 0 && !rule.lastWorkday && rule.nth.length === 0
 
 /** Seven days of the week, beginning at `first`, repeated over the 31 days of a month. */
 const weekly = (weekdays: number, first: number): number => {
@@ -83,17 +79,15 @@ export const daysOf = (calendar: Calendar, month: number, start: number): number
   const length = Civil.monthLength(month)
   const all = 0x7fff_ffff >>> (31 - length)
   const first = Civil.weekday(start)
-  let byDay = calendar.day.plain
-  let byWeekday = weekly(calendar.weekday.plain, first)
-  if (!calendar.plain) {
-    byDay |= special(calendar.day, first, length)
-    byWeekday |= special(calendar.weekday, first, length)
-  }
+  let byDay = calendar.days
+  let byWeekday = weekly(calendar.weekdays, first)
+  if (calendar.specialDays !== undefined) byDay |= special(calendar.specialDays, first, length)
+  if (calendar.specialWeekdays !== undefined) byWeekday |= special(calendar.specialWeekdays, first, length)
   const days = (calendar.both ? byDay & byWeekday : byDay | byWeekday) & all
   return calendar.weeks === undefined || days === 0 ? days : days & inWeeks(calendar.weeks, start, length)
 }
 
-const special = (rule: DayRule, first: number, length: number): number => {
+const special = (rule: SpecialDays, first: number, length: number): number => {
   let days = 0
   for (let rest = rule.fromEnd; rest !== 0; rest &= rest - 1) {
     const day = length - 1 - lowest(rest)

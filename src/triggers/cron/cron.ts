@@ -6,10 +6,10 @@
 import * as Schema from "effect/Schema"
 import { show, TriggerError } from "../error.ts"
 import type { Kind } from "../kind.ts"
-import { type Gap, instants, type Overlap, type Walls } from "../zone/clockChange.ts"
+import * as ClockChange from "../zone/clockChange.ts"
 import * as Zone from "../zone/zone.ts"
-import { firstYear } from "./calendar.ts"
 import { type CronFields, type Days, type Dialect, fieldNames, parseFields, parseText } from "./parse.ts"
+import { hasDate, hasWall } from "./proof.ts"
 import * as Search from "./search.ts"
 
 /**
@@ -25,17 +25,13 @@ export interface CronSpec {
   /** An IANA name, or an offset such as `"+05:30"`. */
   readonly timeZone: string
   /** Left out where the expression decides: see `Trigger.cron`. */
-  readonly gap?: Gap
-  readonly overlap?: Overlap
+  readonly gap?: ClockChange.Gap
+  readonly overlap?: ClockChange.Overlap
   readonly days?: Days
   readonly dialect?: Dialect
 }
 
-/**
- * Within 28 years of the 20th century every kind of year occurs: each day of the week as its first, leap or not, after a
- * leap year or not. What matches in none of them never does.
- */
-const everyKindOfYear = (firstYear + 28) * 12
+const day = 86_400
 
 const field = Schema.optionalKey(Schema.Union([Schema.String, Schema.Int]))
 
@@ -86,8 +82,7 @@ export const cron: Kind<CronSpec> = {
     const { calendar, followsClock } = typeof spec.expression === "string"
       ? parseText(spec.expression, spec.dialect ?? "crontab", spec.days)
       : parseFields(spec.expression)
-    const inSomeYear = Search.next({ ...calendar, years: undefined }, 0, everyKindOfYear) >= 0
-    if (!inSomeYear || (calendar.years !== undefined && Search.next(calendar, 0) < 0)) {
+    if (!hasDate(calendar)) {
       throw new TriggerError({
         reason: "neverFires",
         field: "expression",
@@ -98,15 +93,10 @@ export const cron: Kind<CronSpec> = {
     // Vixie cron: what runs at a fixed time runs once, come what may; what runs by the clock follows the clock
     const gap = spec.gap ?? (followsClock ? "skip" : "first-valid")
     const overlap = spec.overlap ?? (followsClock ? "both" : "first")
-    const walls: Walls = {
-      next: (wall) => Search.next(calendar, wall),
-      previous: (wall) => Search.previous(calendar, wall),
-      count: (from, to) => Search.between(calendar, from, to)
-    }
-    const set = instants(walls, table, gap, overlap)
+    const set: ClockChange.ZonedWalls = { walls: Search.walls(calendar), table, gap, overlap }
 
     /** The first instant strictly after `after`, in milliseconds, or -Infinity. */
-    const next = (after: number): number => set.next(Math.floor(after / 1000) + 1) * 1000
+    const next = (after: number): number => ClockChange.next(set, Math.floor(after / 1000) + 1) * 1000
 
     return {
       next(after, anchor) {
@@ -114,13 +104,19 @@ export const cron: Kind<CronSpec> = {
         return at === -Infinity ? undefined : at
       },
       previous(before, anchor) {
-        const at = set.previous(Math.ceil(before / 1000) - 1) * 1000
+        const at = ClockChange.previous(set, Math.ceil(before / 1000) - 1) * 1000
         return at > anchor ? at : undefined
       },
-      count: (from, to, anchor) => set.count(Math.floor(Math.max(from, anchor) / 1000) + 1, Math.floor(to / 1000) + 1),
+      count: (from, to, anchor) =>
+        ClockChange.count(set, Math.floor(Math.max(from, anchor) / 1000) + 1, Math.floor(to / 1000) + 1),
       canFire(from, to) {
-        // in some of all years a wall time is not in a gap
-        if (from === -Infinity && to === Infinity && (gap !== "skip" || calendar.years === undefined)) return true
+        const unbounded = from === -Infinity && to === Infinity
+        if (gap === "skip") {
+          // in some of all years a wall time is not in a gap
+          if (unbounded && calendar.years === undefined) return true
+          if (!hasWall(calendar, table.offsetAt, from / 1000 - day, to / 1000 + day)) return false
+        }
+        if (unbounded) return true
         const at = next(from - 1)
         return at !== -Infinity && at <= to
       }

@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import { show, TriggerError } from "../error.ts"
-import { type Calendar, type DayRule, isPlain } from "./calendar.ts"
+import type { Calendar, SpecialDays } from "./calendar.ts"
 import * as Fields from "./fields.ts"
 import { fault, type FieldSet, readField } from "./readField.ts"
 
@@ -250,10 +250,7 @@ const calendar = (fields: {
   readonly year: FieldSet | undefined
   readonly both: boolean
 }): Calendar => {
-  const { minute, hour, month, second, week, year } = fields
-  // the days 1 to 31 are bits 0 to 30
-  const day = dayRule(fields.day, (fields.day.low >>> 1) | (fields.day.high << 29))
-  const weekday = dayRule(fields.weekday, fields.weekday.low)
+  const { day, hour, minute, month, second, week, weekday, year } = fields
   return {
     secondsLow: second?.low ?? 1,
     secondsHigh: second?.high ?? 0,
@@ -263,19 +260,16 @@ const calendar = (fields: {
     months: month.low >>> 1,
     years: year === undefined || year.free ? undefined : year.years,
     weeks: week === undefined || week.free ? undefined : { low: week.low, high: week.high },
-    day,
-    weekday,
-    both: fields.both,
-    plain: isPlain(day) && isPlain(weekday)
+    // the days 1 to 31 are bits 0 to 30
+    days: (day.low >>> 1) | (day.high << 29),
+    specialDays: special(day),
+    weekdays: weekday.low,
+    specialWeekdays: special(weekday),
+    both: fields.both
   }
 }
 
-const none: ReadonlyArray<number> = []
-
-const dayRule = ({ fromEnd, lastWorkday, nearest, nth }: FieldSet, plain: number): DayRule => ({
-  plain,
-  fromEnd,
-  nearest,
-  lastWorkday,
-  nth: nth.length === 0 ? none : nth
-})
+const special = ({ fromEnd, lastWorkday, nearest, nth }: FieldSet): SpecialDays | undefined =>
+  fromEnd === 0 && nearest === 0 && !lastWorkday && nth.length === 0
+    ? undefined
+    : { fromEnd, nearest, lastWorkday, nth }

@@ -22,7 +22,7 @@ export interface FieldSet {
   low: number
   high: number
   readonly years: Array<YearRange>
-  /** For these see `DayRule`. */
+  /** For these see `SpecialDays`. */
   fromEnd: number
   nearest: number
   lastWorkday: boolean

@@ -5,6 +5,7 @@
  * @since 0.1.0
  */
 import * as Civil from "../civil.ts"
+import type { Walls } from "../zone/clockChange.ts"
 import { type Calendar, count, daysOf, firstYear, highest, lastYear, lowest, type YearRange } from "./calendar.ts"
 
 const day = 86_400
@@ -237,3 +238,30 @@ export const between = (c: Calendar, from: number, to: number): number => {
 
 const countBefore60 = (low: number, high: number, value: number): number =>
   value < 30 ? count(below(low, value)) : count(low) + count(below(high, value - 30))
+
+interface CalendarWalls extends Walls {
+  readonly calendar: Calendar
+}
+
+const WallsProto = {
+  next(this: CalendarWalls, wall: number): number {
+    return next(this.calendar, wall)
+  },
+  previous(this: CalendarWalls, wall: number): number {
+    return previous(this.calendar, wall)
+  },
+  count(this: CalendarWalls, from: number, to: number): number {
+    return between(this.calendar, from, to)
+  }
+}
+
+/**
+ * The wall times of a calendar as a set. One small object, because there may be many calendars.
+ *
+ * @internal
+ */
+export const walls = (calendar: Calendar): Walls => {
+  const self = Object.create(WallsProto) as { calendar: Calendar } & Walls
+  self.calendar = calendar
+  return self
+}

@@ -40,7 +40,7 @@ const periodLength = 2 ** 27
 const sampleStep = (epochSeconds: number): number => epochSeconds < 2_208_988_800 ? 6 * day : 28 * day
 
 /** From here on every zone keeps yearly rules, and the calendar repeats itself, weekdays included, after 400 years. */
-const repeatsFrom = 4_102_444_800 // 2100-01-01
+export const repeatsFrom = 4_102_444_800 // 2100-01-01
 const repeatsAfter = 146_097 * day
 
 /**
@@ -51,12 +51,14 @@ const repeatsAfter = 146_097 * day
 export interface Table {
   /** The segment that contains an instant in epoch seconds. */
   readonly at: (epochSeconds: number) => Segment
+  /** The offset at an instant in epoch seconds, asked of the zone itself: slow, but nothing else has to be found first. */
+  readonly offsetAt: OffsetAt
 }
 
 /** A zone whose offset never changes. */
 export const fixed = (offset: number): Table => {
   const always: Segment = { start: -Infinity, end: Infinity, offset, before: offset, after: offset }
-  return { at: () => always }
+  return { at: () => always, offsetAt: () => offset }
 }
 
 /** How many periods all tables together keep before they start anew: some ten megabytes. */
@@ -104,7 +106,7 @@ export const make = (offsetAt: OffsetAt): Table => {
     }
     return recent = segments[low]!
   }
-  return { at }
+  return { at, offsetAt }
 }
 
 const shifted = (segment: Segment, shift: number): Segment => ({
