@@ -48,12 +48,12 @@ export type { Case } from "./job-store/case.ts"
 export * from "./job-store/rows.ts"
 export { walk, type WalkOptions } from "./job-store/walk.ts"
 
-const inStepWithMemory: ReadonlyArray<Case> = [1, 2, 3].map((seed) => ({
+const inStepWithMemory: ReadonlyArray<Case> = [1, 2, 3, 4].map((seed) => ({
   chapter: "model",
   name: `random verbs, in step with the memory store (seed ${seed})`,
   run: Effect.flatMap(
     JobStore,
-    (store) => Effect.flatMap(MemoryJobStore.make(), (model) => walk([model, store], { seed, steps: 400 }))
+    (store) => Effect.flatMap(MemoryJobStore.make(), (model) => walk([model, store], { seed, steps: 200 }))
   )
 }))
 

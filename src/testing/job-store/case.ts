@@ -72,3 +72,10 @@ export const has = <A extends object>(row: A, fields: Partial<A>, message?: stri
 }
 
 export const sorted = (ids: ReadonlyArray<string>): ReadonlyArray<string> => ids.toSorted()
+
+/** Asserts that values are equal as JSON: whatever a store's driver adds to rows, such as prototypes, does not count. */
+export const sameJson = (actual: unknown, expected: unknown, message: string): void => {
+  const [a, b] = [JSON.stringify(actual), JSON.stringify(expected)]
+  // comparing text is far cheaper than comparing structures, and says less when they differ
+  if (a !== b) assert.deepEqual(JSON.parse(a ?? "null"), JSON.parse(b ?? "null"), message)
+}

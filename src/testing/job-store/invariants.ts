@@ -1,6 +1,7 @@
 /** What is true of the rows of a store at every moment, and from one moment to the next. */
 import * as assert from "node:assert/strict"
 import type { JobRow, RunRow, VerdictRow } from "../../JobStore.ts"
+import { sameJson } from "./case.ts"
 
 /** All that a store holds. */
 export interface Rows {
@@ -17,15 +18,19 @@ const groupBy = <A>(rows: ReadonlyArray<A>, key: (row: A) => string): Array<Read
 /** The columns of a run agree with its state. */
 const coherent = (run: RunRow): void => {
   const is = (state: RunRow["state"]) => run.state === state
-  const show = JSON.stringify(run)
-  assert.equal(run.orderAt !== null, is("ready"), `orderAt is set exactly while the run is ready: ${show}`)
-  assert.equal(run.node !== null, is("running"), `node is set exactly while the run is running: ${show}`)
-  assert.equal(run.finished !== null, is("done"), `finished is set exactly when the run is done: ${show}`)
-  assert.equal(run.outcome !== null, is("done"), `outcome is set exactly when the run is done: ${show}`)
-  if (is("waiting")) assert.notEqual(run.readyAt, null, `a waiting run has an instant to wait for: ${show}`)
-  if (is("running")) assert.ok(run.fence > 0 && run.claimed !== null, `a running run was claimed: ${show}`)
-  if (is("blocked")) assert.ok(run.serial !== null && run.job !== null, `a blocked run has a bound: ${show}`)
-  if (run.cancel !== null) assert.ok(is("running") || is("done"), `a flagged run is running or done: ${show}`)
+  const demands = {
+    "orderAt is set exactly while a run is ready": is("ready") === (run.orderAt !== null),
+    "node is set exactly while a run is running": is("running") === (run.node !== null),
+    "finished is set exactly when a run is done": is("done") === (run.finished !== null),
+    "outcome is set exactly when a run is done": is("done") === (run.outcome !== null),
+    "a waiting run has an instant to wait for": !is("waiting") || run.readyAt !== null,
+    "a running run was claimed": !is("running") || (run.fence > 0 && run.claimed !== null),
+    "a blocked run belongs to a job and has a bound": !is("blocked") || (run.serial !== null && run.job !== null),
+    "a flagged run is running or done": run.cancel === null || is("running") || is("done")
+  }
+  for (const [demand, isMet] of Object.entries(demands)) {
+    if (!isMet) assert.fail(`${demand}: ${JSON.stringify(run)}`)
+  }
 }
 
 /** Where all runs of an incarnation have one bound, it is kept, and nobody is blocked without need. */
@@ -74,13 +79,13 @@ export const checkStep = (before: Rows, after: Rows): void => {
       if (run.state === "running" && old.state !== "running") {
         assert.ok(run.fence > old.fence, `${old.id} was claimed and its fence did not grow`)
       }
-    } else assert.deepEqual(run, old, `a run that was done has changed`)
+    } else sameJson(run, old, "a run that was done has changed")
   }
   const jobs = new Map(after.jobs.map((job) => [job.id, job]))
   for (const old of before.jobs) {
     const job = jobs.get(old.id)
     if (job?.incarnation !== old.incarnation) continue
     assert.ok(job.revision >= old.revision, `the revision of ${old.id} went back`)
-    if (job.revision === old.revision) assert.deepEqual(job, old, `${old.id} has changed under the same revision`)
+    if (job.revision === old.revision) sameJson(job, old, `${old.id} has changed under the same revision`)
   }
 }

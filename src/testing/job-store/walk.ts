@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as assert from "node:assert/strict"
 import type { Change, JobRow, NewRun, RunRow, Service, Settlement } from "../../JobStore.ts"
 import type { StoreError } from "../../SchedulerError.ts"
+import { sameJson } from "./case.ts"
 import { check, checkStep, isGoing, type Rows } from "./invariants.ts"
 import { Choices } from "./random.ts"
 import { advance, at, done, exhaust, job, occurrence, release, remove, replace, retry, run, verdict } from "./rows.ts"
@@ -81,7 +82,7 @@ export const walk = (
     const ask = <A>(verb: (store: Service) => Effect.Effect<A, StoreError>): Effect.Effect<A, StoreError> =>
       Effect.gen(function*() {
         const model = plain(yield* verb(stores[0]))
-        for (const store of stores.slice(1)) assert.deepEqual(plain(yield* verb(store)), model, "the answers differ")
+        for (const store of stores.slice(1)) sameJson(yield* verb(store), model, "the answers differ")
         return model
       })
 
@@ -107,7 +108,7 @@ export const walk = (
       const move = choices.percent(5) ? exhaust : advance
       if (choices.percent(60)) {
         const fields = { serial: serialOf(row.id), lane: choices.pick(lanes), atMostOnce: choices.percent(20) }
-        const cancel = choices.percent(15) ? { reason: "newer", by: "plan" } : null
+        const cancel = choices.percent(8) ? { reason: "newer", by: "plan" } : null
         return move(row, nominal, { runs: [occurrence(row, nominal, fields)], cancel })
       }
       const reason = choices.pick(["overlap", "excluded"])
@@ -129,7 +130,7 @@ export const walk = (
     }
 
     const settlement = (claim: RunRow): Settlement => {
-      switch (choices.below(4)) {
+      switch (choices.below(6)) {
         case 0:
           return retry(claim, now + some(400) - 50, { attempt: claim.attempt + 1 })
         case 1:
@@ -151,7 +152,7 @@ export const walk = (
         if (choices.percent(15)) {
           const before = yield* read(stores[0])
           yield* ask(verb)
-          assert.deepEqual(yield* read(stores[0]), before, "repeating the verb changed something")
+          sameJson(yield* read(stores[0]), before, "repeating the verb changed something")
         }
         return answer
       })
@@ -278,9 +279,9 @@ export const walk = (
         }
       },
       cancel: {
-        weight: 5,
+        weight: 3,
         take: () => {
-          const selection = choices.percent(60)
+          const selection = choices.percent(70)
             ? { runs: choices.some(rows.runs.map(({ id }) => id), 10) }
             : { job: choices.pick(jobIds) }
           const request = { reason: "walk", by: "test" }
@@ -355,7 +356,7 @@ export const walk = (
       const taking = Effect.gen(function*() {
         yield* steps[name]!.take()
         const after = yield* read(stores[0])
-        for (const store of stores.slice(1)) assert.deepEqual(yield* read(store), after, "the rows differ")
+        for (const store of stores.slice(1)) sameJson(yield* read(store), after, "the rows differ")
         check(after)
         checkStep(rows, after)
         return after
