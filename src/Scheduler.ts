@@ -44,7 +44,7 @@ import * as Layer from "effect/Layer"
 import type * as EffectSchedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
-import { inTransaction } from "./engine/callerContext.ts"
+import { captured, inTransaction } from "./engine/callerContext.ts"
 import * as Closures from "./engine/closures.ts"
 import type { Core, Served } from "./engine/core.ts"
 import * as Engine from "./engine/Engine.ts"
@@ -389,21 +389,17 @@ export const make = Effect.fnUntraced(function*<const Tasks extends ReadonlyArra
   const gate = yield* Latch.make(options.paused !== true)
   let state: "running" | "paused" | "stopping" = options.paused === true ? "paused" : "running"
 
+  // Fibers are forked from the scheduler's own context, whoever's call starts them.
+  const own = Context.add(yield* captured<never>(), Scope.Scope, scope)
+  const start = (parts: Pick<Parameters<typeof Engine.make>[0], "store" | "executors" | "served">) =>
+    Effect.updateContext(Engine.make({ ...parts, events, gate, times: options }), (_: Context.Context<never>) => own)
+
   const closures = Closures.make()
-  const localCore = yield* Effect.cached(Scope.provide(
-    Effect.gen(function*() {
-      return yield* Engine.make({
-        store: yield* MemoryJobStore.make(),
-        executors: [yield* Effect.orDie(FiberExecutor.make({ concurrency: closureConcurrency }))],
-        served: closures.served,
-        events,
-        gate,
-        times: options
-      })
-    }),
-    scope
-  ))
-  const core = yield* Engine.make({ store, executors, served, events, gate, times: options })
+  const localCore = yield* Effect.cached(Effect.gen(function*() {
+    const executor = yield* Effect.orDie(FiberExecutor.make({ concurrency: closureConcurrency }))
+    return yield* start({ store: yield* MemoryJobStore.make(), executors: [executor], served: closures.served })
+  }))
+  const core = yield* start({ store, executors, served })
   yield* Effect.addFinalizer(() => Effect.sync(() => state = "stopping"))
 
   const announce = (event: Parameters<Events.EventHub["publish"]>[1]) =>

@@ -128,6 +128,12 @@ const attempt = Effect.fnUntraced(function*(
   notifySettled(core, [row.id])
   // Its end may have let another run of its job in.
   if (row.serial !== null && next._tag === "Done") wakeWorkers(core)
+  if (next._tag === "Done" && next.outcome in complaints && answer !== "stale") {
+    yield* Effect.logWarning(
+      `effect-scheduler: run ${row.id} of task ${row.task} ${complaints[next.outcome]}`,
+      next.result
+    )
+  }
   if (ended._tag === "Undecodable") yield* quarantineJob(core, row, ended.error)
   if (!core.events.heard()) return
   if (answer === "stale") core.events.publish(finished, { _tag: "RunRefused", ...ofRun(row) })
@@ -151,6 +157,15 @@ const attempt = Effect.fnUntraced(function*(
     })
   }
 })
+
+/** What is worth a line in the log although nobody waits for the run. */
+const complaints: { readonly [outcome: string]: string } = {
+  failed: "failed",
+  died: "died of a defect",
+  timedOut: "exceeded its timeout",
+  deadlineMissed: "could not start within its misfire grace",
+  undecodable: "has a payload that does not decode"
+}
 
 const limited = <A, E, R>(
   handler: Effect.Effect<A, E, R>,

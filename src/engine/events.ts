@@ -39,6 +39,9 @@ export const make: Effect.Effect<EventHub, never, Scope.Scope> = Effect.gen(func
     publish: (now, event) => {
       if (listeners > 0) PubSub.publishUnsafe(bus, { ...event, at: DateTime.makeUnsafe(now) } as SchedulerEvent)
     },
-    stream: Stream.unwrap(Effect.map(subscription, Stream.fromSubscription))
+    // An ended PubSub repeats its last message for ever.
+    stream: Stream.unwrap(Effect.map(subscription, Stream.fromSubscription)).pipe(
+      Stream.takeUntil((event) => event._tag === "SchedulerStopped")
+    )
   }
 })

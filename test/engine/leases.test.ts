@@ -1,0 +1,133 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Exit, Scope } from "effect"
+import { JobStore, MemoryJobStore, SchedulerError } from "effect-scheduler"
+import { TestClock } from "effect/testing"
+import { start, withVerbs, Work, world } from "../support/world.ts"
+
+/** A memory store that several nodes share, as a database is shared by processes. */
+const shared = Effect.map(
+  MemoryJobStore.make(),
+  (store) => withVerbs(store, (inner) => ({ capabilities: { ...inner.capabilities, shared: true } }))
+)
+
+const times = { lease: "20 seconds", beat: "5 seconds", reap: "5 seconds" } as const
+
+/** One node's view of a store that can be cut off from it, as by a lost network. */
+const link = (store: JobStore.Service) => {
+  const state = { cut: false }
+  const gone = new SchedulerError.StoreError({ verb: "test", retryable: true, message: "cut off" })
+  const cut = <A>(verb: Effect.Effect<A, SchedulerError.StoreError>) =>
+    Effect.suspend((): Effect.Effect<A, SchedulerError.StoreError> => state.cut ? Effect.fail(gone) : verb)
+  return {
+    state,
+    store: withVerbs(store, (inner) => ({
+      due: (request) => cut(inner.due(request)),
+      commit: (request) => cut(inner.commit(request)),
+      claim: (request) => cut(inner.claim(request)),
+      settle: (request) => cut(inner.settle(request)),
+      beat: (request) => cut(inner.beat(request)),
+      reap: (request) => cut(inner.reap(request)),
+      leave: (request) => cut(inner.leave(request))
+    }))
+  }
+}
+
+describe("leases", () => {
+  it.effect("a node that is cut off loses its run after one lease; its late outcome is refused; it ends what was taken", () =>
+    Effect.gen(function*() {
+      const store = yield* shared
+      const first = world()
+      first.behave = ({ name }) => Effect.as(Effect.sleep(name === "long" ? "40 seconds" : 0), "first")
+      const second = world()
+      second.behave = () => Effect.succeed("second")
+      const cutOff = link(store)
+      const a = yield* start(cutOff.store, first, times)
+      yield* a.scheduler.enqueue(Work, { id: "long", payload: { name: "long" } })
+      assert.deepStrictEqual(first.log, ["long 1 @0"])
+      const b = yield* start(store, second, times)
+      yield* TestClock.adjust("30 seconds") // b has been in good health for a whole lease
+      assert.deepStrictEqual(second.log, [])
+      cutOff.state.cut = true
+      yield* TestClock.adjust("25 seconds")
+      const taken = second.log[0]?.split("@")[1]
+      assert.isAtMost(Number(taken), 55_000)
+      assert.isAtLeast(Number(taken), 45_000)
+      yield* TestClock.adjust("10 seconds")
+      cutOff.state.cut = false
+      yield* TestClock.adjust("20 seconds")
+      const [row] = yield* store.runs({ ids: ["long"], limit: 1 })
+      // Taking a claim over raises the fence, and claiming again does.
+      assert.deepStrictEqual([row?.outcome, row?.result, row?.fence], ["succeeded", `"second"`, 3])
+      yield* a.close
+      yield* b.close
+    }))
+
+  it.effect("handlers go on through an outage of everybody's, and nobody's runs are taken after it", () =>
+    Effect.gen(function*() {
+      const store = yield* shared
+      const first = world()
+      first.behave = () => Effect.as(Effect.sleep("3 minutes"), "done")
+      const second = world()
+      const [linkA, linkB] = [link(store), link(store)]
+      const a = yield* start(linkA.store, first, times)
+      yield* a.scheduler.enqueue(Work, { id: "long", payload: { name: "long" } })
+      const b = yield* start(linkB.store, second, times)
+      yield* TestClock.adjust("30 seconds")
+      linkA.state.cut = linkB.state.cut = true
+      yield* TestClock.adjust("60 seconds")
+      linkB.state.cut = false // the other node comes back first
+      yield* TestClock.adjust("4 seconds")
+      linkA.state.cut = false
+      yield* TestClock.adjust("3 minutes")
+      assert.deepStrictEqual(second.log, [])
+      const [row] = yield* store.runs({ ids: ["long"], limit: 1 })
+      assert.deepStrictEqual([row?.outcome, row?.fence], ["succeeded", 1])
+      yield* a.close
+      yield* b.close
+    }))
+
+  it.effect("an atMostOnce run of a lost node is abandoned", () =>
+    Effect.gen(function*() {
+      const store = yield* shared
+      const first = world()
+      first.behave = () => Effect.never
+      const second = world()
+      const cutOff = link(store)
+      const a = yield* start(cutOff.store, first, times)
+      yield* a.scheduler.enqueue(Work, { id: "once", payload: { name: "once" }, delivery: "atMostOnce" })
+      const b = yield* start(store, second, times)
+      yield* TestClock.adjust("30 seconds")
+      cutOff.state.cut = true
+      yield* TestClock.adjust("30 seconds")
+      assert.deepStrictEqual(second.log, [])
+      const [row] = yield* store.runs({ ids: ["once"], limit: 1 })
+      assert.strictEqual(row?.outcome, "abandoned")
+      cutOff.state.cut = false
+      yield* TestClock.adjust("10 seconds")
+      yield* a.close
+      yield* b.close
+    }))
+
+  it.effect("a node that crashed without leaving: its runs run again on another, exactly those", () =>
+    Effect.gen(function*() {
+      const store = yield* shared
+      const first = world()
+      first.behave = ({ name }) => name === "quick" ? Effect.succeed("ok") : Effect.never
+      const crash = link(store)
+      const a = yield* start(crash.store, first, times)
+      for (const name of ["quick", "slow"]) yield* a.scheduler.enqueue(Work, { id: name, payload: { name } })
+      // From here on nothing that a does reaches the store: as good as dead.
+      crash.state.cut = true
+      const second = world()
+      const b = yield* start(store, second, times)
+      yield* TestClock.adjust("50 seconds")
+      assert.deepStrictEqual(second.log.map((line) => line.split(" ")[0]), ["slow"])
+      yield* Scope.close(a.scope, Exit.void)
+      yield* b.close
+      const rows = yield* store.runs({ limit: 10 })
+      assert.deepStrictEqual(
+        rows.map((row) => `${row.id} ${row.outcome} ${row.fence}`).toSorted(),
+        ["quick succeeded 1", "slow succeeded 3"]
+      )
+    }))
+})
