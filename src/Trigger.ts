@@ -660,8 +660,19 @@ export const encode = (self: Trigger): string => self.text
 
 const decodeSpec = Schema.decodeUnknownResult(TriggerSpec, { onExcessProperty: "error" })
 
+/** How deep specifications may lie within each other. */
+const maxDepth = 64
+
+const isDeeperThan = (levels: number, data: unknown): boolean =>
+  typeof data === "object" && data !== null &&
+  (levels === 0 || Object.values(data).some((value) => isDeeperThan(levels - 1, value)))
+
 /** Makes a trigger of data that nobody has looked at yet. */
 const fromUnknown = (data: unknown): Trigger => {
+  if (isDeeperThan(maxDepth, data)) {
+    const expected = `triggers nested no deeper than ${maxDepth} levels`
+    throw new TriggerError({ reason: "spec", field: "spec", value: "a deeper one", expected })
+  }
   const spec = decodeSpec(data)
   if (Result.isFailure(spec)) {
     throw new TriggerError({ reason: "spec", field: "spec", value: show(data), expected: spec.failure.message })

@@ -392,6 +392,8 @@ describe("bad input", () => {
         `{"_tag":"union","of":[{"_tag":"dates"}]}`
       ]
     ) assert.deepStrictEqual([fail(text)?.reason, fail(text)?.field], ["spec", "spec"], text)
+    const nested = `{"_tag":"between","start":1,"of":`.repeat(20_000) + `{"_tag":"dates","at":[1]}` + "}".repeat(20_000)
+    assert.strictEqual(fail(nested)?.reason, "spec")
     assert.strictEqual(fail(`{"_tag":"interval","millis":0}`)?.field, "period")
     assert.strictEqual(fail(`{"_tag":"cron","expression":"x","timeZone":"UTC"}`)?.reason, "syntax")
   })

@@ -4,7 +4,7 @@
  */
 
 export interface OracleOptions {
-  readonly timeZone: string
+  readonly clock: (instant: number) => number
   readonly gap: "first-valid" | "shift" | "skip"
   readonly overlap: "first" | "second" | "both"
 }
@@ -39,10 +39,16 @@ export const wallClock = (timeZone: string): (instant: number) => number => {
     minute: "numeric",
     second: "numeric"
   })
-  return (instant) => {
+  const known = new Map<number, number>()
+  const ask = (instant: number): number => {
     const part: Record<string, number> = {}
     for (const { type, value } of format.formatToParts(instant)) part[type] = Number(value)
     return Date.UTC(part["year"]!, part["month"]! - 1, part["day"]!, part["hour"]!, part["minute"]!, part["second"]!)
+  }
+  return (instant) => {
+    const wall = known.get(instant) ?? ask(instant)
+    known.set(instant, wall)
+    return wall
   }
 }
 
@@ -82,7 +88,7 @@ export const matcher = (expression: string): (wall: Wall) => boolean => {
 /** The instants of `[from, to)`, both whole minutes, ascending. Look at more than is asked for: policies look around. */
 export const enumerate = (expression: string, from: number, to: number, options: OracleOptions): Array<number> => {
   const matches = matcher(expression)
-  const clock = wallClock(options.timeZone)
+  const { clock } = options
   const margin = 30 * 60 * minuteMillis
   const found = new Set<number>()
   const seen = new Map<number, number>()
