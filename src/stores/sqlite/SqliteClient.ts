@@ -90,7 +90,9 @@ const open = (options: Options): Effect.Effect<DatabaseSync, SqlError> =>
         db.exec(`
           PRAGMA journal_mode = WAL;
           PRAGMA synchronous = ${options.synchronous ?? "full"};
-          PRAGMA foreign_keys = ON`)
+          PRAGMA foreign_keys = ON;
+          PRAGMA cache_size = -16384;
+          PRAGMA temp_store = memory`)
         return db
       } catch (error) {
         db.close()

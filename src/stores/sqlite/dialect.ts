@@ -20,11 +20,11 @@ const rows = (columns: ReadonlyArray<Column>, values: ReadonlyArray<ReadonlyArra
   const width = columns.length
   const exponent = values.length <= 1 ? 0 : 32 - Math.clz32(values.length - 1)
   const size = 2 ** exponent
-  const parameters: Array<unknown> = new Array(size * width).fill(null)
-  let at = 0
+  const parameters: Array<unknown> = []
   for (const row of values) {
-    for (let i = 0; i < width; i++) parameters[at++] = row[i]
+    for (let i = 0; i < width; i++) parameters.push(row[i])
   }
+  while (parameters.length < size * width) parameters.push(null)
   let texts = tables.get(columns)
   if (texts === undefined) tables.set(columns, texts = [])
   const text = texts[exponent] ??= tableOf(columns, size)
@@ -37,7 +37,7 @@ const tables = new WeakMap<ReadonlyArray<Column>, Array<string>>()
 const tableOf = (columns: ReadonlyArray<Column>, size: number): string => {
   const row = `(${columns.map(() => "?").join(",")})`
   const names = columns.map(({ name }, i) => `column${i + 1} AS ${name}`).join(", ")
-  return `(SELECT ${names} FROM (VALUES ${new Array(size).fill(row).join(",")}) WHERE column1 IS NOT NULL)`
+  return `(SELECT ${names} FROM (VALUES ${`${row},`.repeat(size - 1)}${row}) WHERE column1 IS NOT NULL)`
 }
 
 /**
