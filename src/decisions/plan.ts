@@ -80,14 +80,14 @@ export const plan = (situation: Situation): Plan => {
     edge = to
   }
   const fires = chosen.slice(0, admitted.count)
-  const newestAged = policy.misfireGrace === null ? -Infinity : newestBefore(situation, now - policy.misfireGrace)
 
+  if (policy.misfireGrace !== null) {
+    stretch(newestBefore(situation, now - policy.misfireGrace), { kind: "missed", reason: "age" })
+  }
   if (chosen.length === 0) {
-    stretch(Math.min(newestAged, last), { kind: "missed", reason: "age" })
     stretch(last, { kind: "missed", reason: "policy" })
   } else {
     const oldest = chosen[0]!
-    stretch(Math.min(newestAged, last), { kind: "missed", reason: "age" })
     const passedOver = newestBefore(situation, oldest)
     if (policy.catchUp === "all") stretch(passedOver, { kind: "missed", reason: "cap" })
     else if (policy.catchUp === "none") stretch(passedOver, { kind: "missed", reason: "policy" })

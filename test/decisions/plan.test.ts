@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary } from "effect"
 import { Policy, Trigger } from "effect-scheduler"
 import { type Plan, plan } from "../../src/decisions/plan.ts"
-import { counting, enumerate, type Occurrences } from "./occurrenceSets.ts"
+import { counting, enumerate, listed, type Occurrences } from "./occurrenceSets.ts"
 import { judge, type Judgement } from "./planOracle.ts"
 import { anchors, cursors, goings, type Named, nows, policies, sets, situations } from "./situations.ts"
 
@@ -118,6 +118,23 @@ describe("plan: the time line", () => {
     }
   )
 
+  it("where counting means enumerating, it stops at 64", () => {
+    for (const [others, count] of [[64, 64], [65, null]] as const) {
+      const made = plan({
+        occurrences: listed(Array.from({ length: others + 1 }, (_, i) => i), false),
+        anchor: 0,
+        cursor: -Infinity,
+        policy: Policy.defaults,
+        going: 0,
+        now: others
+      })
+      assert.deepStrictEqual(made.segments.map((segment) => segment._tag === "not" ? segment.count : "fired"), [
+        count,
+        "fired"
+      ])
+    }
+  })
+
   it.prop("planning again and again, whatever the clock does, decides each occurrence once", {
     set: sets,
     anchor: anchors,
@@ -200,6 +217,23 @@ describe("plan: catch-up", () => {
     const { now, policy } = situation
     if (policy.misfireGrace === null) return
     for (const at of firedOf(planOf(situation))) assert.isAtMost(now - at, policy.misfireGrace)
+  })
+
+  it("an occurrence as old as its grace fires, and one a millisecond older does not", () => {
+    for (const catchUp of Policy.CatchUp.literals) {
+      for (const misfireGrace of [null, 0, 1, 60_000, 3_600_000]) {
+        if (misfireGrace === null && catchUp !== "none") continue
+        const policy: Policy.Policy = { ...Policy.defaults, catchUp, misfireGrace }
+        const grace = misfireGrace ?? 60_000
+        const at = (now: number) =>
+          plan({ occurrences: listed([0], true), anchor: 0, cursor: -Infinity, policy, going: 0, now }).segments
+        const label = `${catchUp} ${misfireGrace}`
+        assert.deepStrictEqual(at(grace), [{ _tag: "fired", to: 0 }], label)
+        assert.deepStrictEqual(at(grace + 1), [
+          { _tag: "not", to: 0, kind: "missed", reason: misfireGrace === null ? "policy" : "age", count: 1 }
+        ], label)
+      }
+    }
   })
 
   law("an occurrence exactly at now fires at once where nothing is going, even with no grace at all", (situation) => {
