@@ -210,6 +210,14 @@ for (const key of Object.keys(Schedule.fromStep(Effect.never))) {
 /** Triggers by their text: equal triggers that are made or decoded again cost a look-up and share their memory. */
 const interned = Bounded.make<string, Trigger>(4096)
 
+/** An equal trigger elsewhere may be the same object, so nobody may change it. */
+const freeze = <A extends object>(data: A): A => {
+  for (const value of Object.values(data)) {
+    if (typeof value === "object" && value !== null) freeze(value)
+  }
+  return Object.freeze(data)
+}
+
 /** Makes a trigger of its specification; throws a `TriggerError` when that cannot be read or can never fire. */
 const make = (given: TriggerSpec): Trigger => {
   const spec = normalize(given)
@@ -226,7 +234,7 @@ const make = (given: TriggerSpec): Trigger => {
     })
   }
   const self = Object.create(Proto) as Trigger
-  Object.defineProperty(self, "spec", { value: spec, enumerable: true })
+  Object.defineProperty(self, "spec", { value: freeze(spec), enumerable: true })
   Object.defineProperty(self, "occurrences", { value: occurrences })
   Object.defineProperty(self, "text", { value: text })
   interned.set(text, self)
@@ -435,7 +443,7 @@ export const cron = (expression: string | CronFields, options?: CronOptions): Tr
  * import { Trigger } from "effect-scheduler"
  *
  * const error = Result.getOrThrow(Result.flip(Trigger.parseCron("0 25 * * *")))
- * error.message // => 'hour: "25" at position 2; expected a number from 0 to 23'
+ * error.message // => 'hour: got "25" at position 2, expected a number from 0 to 23'
  * ```
  *
  * @category constructors

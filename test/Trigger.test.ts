@@ -85,6 +85,12 @@ describe("a Trigger is data", () => {
     assert.isTrue(Equal.equals(Trigger.interval("1 hour"), Trigger.interval("60 minutes")))
   })
 
+  it("cannot be changed, because equal triggers share it", () => {
+    const { spec } = Trigger.dates([1, 2])
+    assert.throws(() => (spec as { at: Array<number> }).at.push(3), TypeError)
+    assert.throws(() => Object.assign(spec, { at: [] }), TypeError)
+  })
+
   it("leaves out what says nothing", () => {
     assert.deepStrictEqual(
       Trigger.cron("0 9 * * *", { timeZone: undefined, gap: undefined, dialect: "crontab" }).spec,

@@ -19,16 +19,16 @@ import * as Schema from "effect/Schema"
  * @category errors
  * @since 0.1.0
  */
-export class TriggerError extends Schema.TaggedError<TriggerError>("effect-scheduler/TriggerError")("TriggerError", {
+export class TriggerError extends Schema.TaggedError<TriggerError>()("TriggerError", {
   reason: Schema.Literals(["syntax", "range", "name", "option", "timeZone", "neverFires", "spec"]),
   field: Schema.String,
   position: Schema.optionalKey(Schema.Int),
   value: Schema.String,
   expected: Schema.String
 }) {
-  override get message(): string {
+  override get message() {
     const where = this.position === undefined ? "" : ` at position ${this.position}`
-    return `${this.field}: ${this.value}${where}; expected ${this.expected}`
+    return `${this.field}: got ${this.value}${where}, expected ${this.expected}`
   }
 }
 
@@ -48,4 +48,19 @@ const describe = (value: unknown): string => {
   } catch {
     return Object.prototype.toString.call(value)
   }
+}
+
+/**
+ * Refuses an option that is given and is none of the choices.
+ *
+ * @internal
+ */
+export const checkChoice = (field: string, value: string | undefined, choices: ReadonlyArray<string>): void => {
+  if (value === undefined || choices.includes(value)) return
+  throw new TriggerError({
+    reason: "option",
+    field,
+    value: show(value),
+    expected: choices.map((choice) => JSON.stringify(choice)).join(", ").replace(/, ([^,]*)$/, " or $1")
+  })
 }

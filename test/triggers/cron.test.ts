@@ -136,7 +136,7 @@ describe("cron fields, as APScheduler reads them", () => {
 
   it("equal fields are equal triggers, in whatever order", () => {
     assert.strictEqual(
-      Trigger.encode(Trigger.cron({ minute: 5, hour: undefined, day: "last" })),
+      Trigger.encode(Trigger.cron({ minute: "5", hour: undefined, day: "last" })),
       Trigger.encode(Trigger.cron({ day: "last", minute: 5 }))
     )
   })
@@ -331,8 +331,13 @@ describe("refused, with field and position", () => {
       start: "2027-01-01",
       end: "2026-01-01"
     }],
+    ["0 9 * * *", "option", "gap", undefined, `"later"`, { gap: "later" as never }],
+    ["0 9 * * *", "option", "overlap", undefined, `"none"`, { overlap: "none" as never }],
+    ["0 9 * * *", "option", "days", undefined, `"or"`, { days: "or" as never }],
+    ["0 9 * * *", "option", "dialect", undefined, `"spring"`, { dialect: "spring" as never }],
+    ["0 9 * * *", "timeZone", "timeZone", undefined, "5", { timeZone: 5 as never }],
     [{}, "syntax", "expression", undefined, "{}"],
-    [{ weekday: 1 } as never, "name", "weekday", undefined, "1"],
+    [{ weekday: 1 } as never, "name", "weekday", undefined, `"1"`],
     [{ hour: 24 }, "range", "hour", 0, `"24"`],
     [{ hour: 1.5 }, "syntax", "hour", 1, `".5"`],
     [{ dayOfWeek: 7 }, "range", "dayOfWeek", 0, `"7"`],

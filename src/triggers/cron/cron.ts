@@ -4,11 +4,20 @@
  * @since 0.1.0
  */
 import * as Schema from "effect/Schema"
-import { show, TriggerError } from "../error.ts"
+import { checkChoice, show, TriggerError } from "../error.ts"
 import type { Kind } from "../kind.ts"
 import * as ClockChange from "../zone/clockChange.ts"
 import * as Zone from "../zone/zone.ts"
-import { type CronFields, type Days, type Dialect, fieldNames, parseFields, parseText } from "./parse.ts"
+import {
+  type CronFields,
+  dayRules,
+  type Days,
+  type Dialect,
+  dialects,
+  fieldNames,
+  parseFields,
+  parseText
+} from "./parse.ts"
 import { hasDate, hasWall } from "./proof.ts"
 import * as Search from "./search.ts"
 
@@ -33,7 +42,7 @@ export interface CronSpec {
 
 const day = 86_400
 
-const field = Schema.optionalKey(Schema.Union([Schema.String, Schema.Int]))
+const field = Schema.optionalKey(Schema.Union([Schema.String, Schema.Finite]))
 
 /** @internal */
 export const cron: Kind<CronSpec> = {
@@ -53,10 +62,10 @@ export const cron: Kind<CronSpec> = {
         })
       ]),
       timeZone: Schema.String,
-      gap: Schema.optionalKey(Schema.Literals(["first-valid", "shift", "skip"])),
-      overlap: Schema.optionalKey(Schema.Literals(["first", "second", "both"])),
-      days: Schema.optionalKey(Schema.Literals(["either", "both"])),
-      dialect: Schema.optionalKey(Schema.Literals(["crontab", "quartz"]))
+      gap: Schema.optionalKey(Schema.Literals(ClockChange.gaps)),
+      overlap: Schema.optionalKey(Schema.Literals(ClockChange.overlaps)),
+      days: Schema.optionalKey(Schema.Literals(dayRules)),
+      dialect: Schema.optionalKey(Schema.Literals(dialects))
     }),
 
   normalize: ({ days, dialect, expression, gap, overlap, timeZone }) => ({
@@ -71,6 +80,10 @@ export const cron: Kind<CronSpec> = {
 
   compile(spec) {
     const table = Zone.table("timeZone", spec.timeZone)
+    checkChoice("gap", spec.gap, ClockChange.gaps)
+    checkChoice("overlap", spec.overlap, ClockChange.overlaps)
+    checkChoice("days", spec.days, dayRules)
+    checkChoice("dialect", spec.dialect, dialects)
     if (typeof spec.expression !== "string" && (spec.days ?? spec.dialect) !== undefined) {
       throw new TriggerError({
         reason: "option",
@@ -124,12 +137,12 @@ export const cron: Kind<CronSpec> = {
   }
 }
 
-/** The fields from the most to the least significant; what is no field stays, to be refused by its name. */
+/** The fields from the most to the least significant, as text; what is no field stays, to be refused by its name. */
 const inOrder = (fields: CronFields): CronFields => {
-  const ordered: { [name: string]: string | number } = {}
+  const ordered: { [name: string]: string } = {}
   for (const name of [...fieldNames, ...Object.keys(fields)] as ReadonlyArray<keyof CronFields>) {
     const value = fields[name]
-    if (value !== undefined) ordered[name] = value
+    if (value !== undefined) ordered[name] = String(value)
   }
   return ordered
 }

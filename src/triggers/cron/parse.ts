@@ -14,7 +14,10 @@ import { fault, type FieldSet, readField } from "./readField.ts"
  * @category models
  * @since 0.1.0
  */
-export type Dialect = "crontab" | "quartz"
+export type Dialect = typeof dialects[number]
+
+/** @internal */
+export const dialects = ["crontab", "quartz"] as const
 
 /**
  * When both day fields are restricted: a date must match one of them, or both.
@@ -22,7 +25,10 @@ export type Dialect = "crontab" | "quartz"
  * @category models
  * @since 0.1.0
  */
-export type Days = "either" | "both"
+export type Days = typeof dayRules[number]
+
+/** @internal */
+export const dayRules = ["either", "both"] as const
 
 /**
  * The field object of APScheduler.

@@ -15,7 +15,10 @@ import type { Table } from "./table.ts"
  * @category models
  * @since 0.1.0
  */
-export type Gap = "first-valid" | "shift" | "skip"
+export type Gap = typeof gaps[number]
+
+/** @internal */
+export const gaps = ["first-valid", "shift", "skip"] as const
 
 /**
  * Which of the two instants fires, when the clocks go back and a wall time comes twice.
@@ -23,7 +26,10 @@ export type Gap = "first-valid" | "shift" | "skip"
  * @category models
  * @since 0.1.0
  */
-export type Overlap = "first" | "second" | "both"
+export type Overlap = typeof overlaps[number]
+
+/** @internal */
+export const overlaps = ["first", "second", "both"] as const
 
 /**
  * A set of wall times in seconds since 1970-01-01T00:00:00 on the wall; -1 stands for none.
