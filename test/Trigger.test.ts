@@ -87,7 +87,7 @@ describe("a Trigger is data", () => {
 
   it("cannot be changed, because equal triggers share it", () => {
     const { spec } = Trigger.dates([1, 2])
-    assert.throws(() => (spec as { at: Array<number> }).at.push(3), TypeError)
+    assert.throws(() => (spec as unknown as { at: Array<number> }).at.push(3), TypeError)
     assert.throws(() => Object.assign(spec, { at: [] }), TypeError)
   })
 
