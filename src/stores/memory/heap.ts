@@ -37,6 +37,11 @@ export class Heap<A extends Slotted> {
     return this.items[0]
   }
 
+  /** All items, in no order. */
+  [Symbol.iterator](): Iterator<A> {
+    return this.items.values()
+  }
+
   add(item: A): void {
     const key = this.keyOf(item)
     this.items.push(item)

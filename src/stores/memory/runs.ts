@@ -53,6 +53,14 @@ class RunEntry implements Slotted {
   }
 }
 
+interface Candidates {
+  readonly runs: Iterable<RunEntry>
+  readonly latest: number
+}
+
+/** What a run is given when it is over. */
+type Ending = Pick<RunRow, "finished" | "outcome"> & Partial<RunRow>
+
 /** The runs of one incarnation of a job. */
 class Family implements Incarnate<Family> {
   older: Family | undefined = undefined
@@ -83,6 +91,8 @@ export class Runs {
   private readonly uniqueKeys = new Map<string, RunEntry>()
   /** The newest done runs. What falls out of here is forgotten, unless it is the last run of a job that exists. */
   private readonly newest = new Heap<RunEntry>(({ row }) => row.finished!)
+  /** When the latest of those that fell out and stayed has finished. */
+  private retiredUntil = -Infinity
   private readonly expiries = new Heap<Expiry>(({ at }) => at)
 
   constructor(keep: number, jobExists: (job: string, incarnation: string) => boolean) {
@@ -170,7 +180,7 @@ export class Runs {
       if (run.row.state === "running") {
         if (run.row.cancel === null) run.row = { ...run.row, cancel: reason }
         flagged.add(id)
-      } else this.end(run, cancelled(run.row, reason, now, expiresAt), hints)
+      } else this.end(run, cancelled(reason, now, expiresAt), hints)
     }
     hints.flagged.push(...flagged)
     this.promote(now, hints)
@@ -198,7 +208,7 @@ export class Runs {
       // the fence grows, so that a late settlement of this claim is not taken for one that was recorded
       const fence = row.fence + 1
       if (row.atMostOnce || row.cancel !== null) {
-        this.end(run, { ...row, fence, finished: now, outcome: "abandoned" }, hints)
+        this.end(run, { fence, finished: now, outcome: "abandoned" }, hints)
         abandoned.push(row.id)
       } else {
         this.requeue(run, fence, hints)
@@ -237,8 +247,9 @@ export class Runs {
   select(query: RunQuery): Array<RunRow> {
     if (query.limit <= 0) return []
     // The wanted rows, the last in front: whatever comes before that one takes its place, and the others need no order.
-    const page = new Heap<{ readonly row: RunRow; slot: number }>(({ row }) => row.finished ?? Infinity, hasLesserId)
-    for (const runs of this.candidates(query)) {
+    const page = new Heap<{ readonly row: RunRow; slot: number }>(({ row }) => finishedAt(row), hasLesserId)
+    for (const { latest, runs } of this.candidates(query)) {
+      if (page.size === query.limit && finishedAt(page.first!.row) > latest) break
       for (const { row } of runs) {
         if (!isWanted(row, query)) continue
         if (page.size === query.limit) {
@@ -275,19 +286,24 @@ export class Runs {
     return family
   }
 
-  /** Where to look for what is asked for. */
-  private candidates(query: RunQuery): ReadonlyArray<Iterable<RunEntry>> {
+  /** Where to look for what is asked for, and when the latest that is there has finished: what finished last comes first. */
+  private candidates(query: RunQuery): ReadonlyArray<Candidates> {
     if (query.ids !== undefined) {
-      return [Array.from(new Set(query.ids), (id) => this.find(id)).filter((run) => run !== undefined)]
+      const runs = Array.from(new Set(query.ids), (id) => this.find(id)).filter((run) => run !== undefined)
+      return [{ runs, latest: Infinity }]
     }
     if (query.job !== undefined) {
       return Array.from(this.families.of(query.job, query.incarnation)).flatMap((family) => [
-        family.going ?? [],
-        endedOf(family)
+        { runs: family.going ?? [], latest: Infinity },
+        { runs: endedOf(family), latest: Infinity }
       ])
     }
-    if (query.going === undefined) return [this.going.values(), this.done.values()]
-    return [(query.going ? this.going : this.done).values()]
+    return [
+      { runs: query.going === false ? [] : this.going.values(), latest: Infinity },
+      { runs: query.going === true ? [] : this.newest, latest: Number.MAX_VALUE },
+      // a job may have one of these each, so it matters that they are seldom looked at
+      { runs: query.going === true ? [] : retired(this.done.values()), latest: this.retiredUntil }
+    ]
   }
 
   private record(settlement: Settlement, now: number, hints: Hints): "ok" | "already" | "stale" {
@@ -298,14 +314,14 @@ export class Runs {
     const { row } = run
     switch (next._tag) {
       case "Done": {
-        const { _tag, ...end } = next
-        this.end(run, { ...row, ...end }, hints)
+        const { attempt, attempts, expiresAt, finished, outcome, result, started } = next
+        this.end(run, { attempt, attempts, expiresAt, finished, outcome, result, started }, hints)
         break
       }
       case "Retry": {
         const { attempt, attempts, readyAt, started } = next
         if (row.cancel !== null) {
-          this.end(run, cancelled({ ...row, started, attempt, attempts }, row.cancel, now, null), hints)
+          this.end(run, { ...cancelled(row.cancel, now, null), started, attempt, attempts }, hints)
         } else {
           const state = stateAt(readyAt, now)
           const orderAt = state === "ready" ? readyAt - row.boost : null
@@ -315,7 +331,7 @@ export class Runs {
         break
       }
       case "Release": {
-        if (row.cancel !== null) this.end(run, cancelled(row, row.cancel, now, null), hints)
+        if (row.cancel !== null) this.end(run, cancelled(row.cancel, now, null), hints)
         else this.requeue(run, row.fence, hints)
         break
       }
@@ -390,9 +406,10 @@ export class Runs {
     hints.ready = true
   }
 
-  private end(run: RunEntry, row: RunRow, hints: Hints): void {
+  private end(run: RunEntry, ending: Ending, hints: Hints): void {
     const { family } = run
-    this.move(run, { ...row, state: "done", orderAt: null, node: null })
+    const row: RunRow = { ...run.row, ...ending, state: "done", orderAt: null, node: null }
+    this.move(run, row)
     this.going.delete(row.id)
     this.done.set(row.id, run)
     if (row.uniqueKey !== null) this.uniqueKeys.delete(row.uniqueKey)
@@ -429,7 +446,9 @@ export class Runs {
   private retire(run: RunEntry): void {
     const { family } = run
     this.newest.remove(run)
-    if (family?.ended !== run || !this.jobExists(family.job, family.incarnation)) this.forget(run)
+    if (family?.ended === run && this.jobExists(family.job, family.incarnation)) {
+      this.retiredUntil = Math.max(this.retiredUntil, run.row.finished!)
+    } else this.forget(run)
   }
 
   private forget(run: RunEntry): void {
@@ -468,12 +487,19 @@ const listedBefore = (a: Place, b: Place): boolean => {
   return a.finished > b.finished
 }
 
+/** A run that is going will finish later than any other has. */
+const finishedAt = (row: RunRow): number => row.finished ?? Infinity
+
 const isWanted = (row: RunRow, query: RunQuery): boolean =>
   (query.job === undefined || row.job === query.job) &&
   (query.incarnation === undefined || row.incarnation === query.incarnation) &&
   (query.task === undefined || row.task === query.task) &&
   (query.going === undefined || query.going === (row.state !== "done")) &&
   (query.after === undefined || listedBefore(query.after, row))
+
+function* retired(runs: Iterable<RunEntry>): Generator<RunEntry> {
+  for (const run of runs) if (run.slot < 0) yield run
+}
 
 function* endedOf(family: Family): Generator<RunEntry> {
   for (let run = family.ended; run !== undefined; run = run.older) yield run
@@ -514,8 +540,7 @@ const queued = (run: NewRun, state: RunState): RunRow => ({
   expiresAt: null
 })
 
-const cancelled = (row: RunRow, cancel: string, now: number, expiresAt: number | null): RunRow => ({
-  ...row,
+const cancelled = (cancel: string, now: number, expiresAt: number | null): Ending => ({
   cancel,
   finished: now,
   outcome: "cancelled",

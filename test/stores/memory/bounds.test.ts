@@ -52,6 +52,26 @@ describe("MemoryJobStore keeps", () => {
       assert.deepStrictEqual(yield* history(store), [])
     }))
 
+  it.effect("a history that pages through all of it, even what finished out of order", () =>
+    Effect.gen(function*() {
+      const store = yield* MemoryJobStore.make({ runs: 3 })
+      yield* store.insertJobs(["a", "b", "c"].map((id) => job(id)))
+      for (const [id, nominal] of [["a", 9], ["b", 1], ["c", 5], ["gone", 4], ["gone", 8], ["gone", 7]] as const) {
+        yield* runOnce(store, id, nominal)
+      }
+      yield* store.enqueue({ runs: [occurrence(job("a"), at(10))], now: at(10) })
+      const paged: Array<string> = []
+      let after: { readonly finished: number | null; readonly id: string } | undefined
+      for (let n = 0; n < 10; n++) {
+        const [row] = yield* store.runs({ limit: 1, ...(after === undefined ? {} : { after }) })
+        if (row === undefined) break
+        paged.push(`${row.job}@${row.planned - at(0)}`)
+        after = { finished: row.finished, id: row.id }
+      }
+      assert.deepStrictEqual(paged, ["a@10", "a@9", "gone@8", "gone@7", "c@5", "b@1"])
+      assert.deepStrictEqual(yield* history(store), paged)
+    }))
+
   it.effect("everything that is going, however much it is", () =>
     Effect.gen(function*() {
       const store = yield* MemoryJobStore.make({ runs: 1 })
