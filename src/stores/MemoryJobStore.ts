@@ -18,8 +18,9 @@ import * as PubSub from "effect/PubSub"
 import * as Stream from "effect/Stream"
 import type { Capabilities, Change, NodeRow, Service, Signal } from "../JobStore.ts"
 import { JobStore } from "../JobStore.ts"
+import { Hints } from "./memory/hints.ts"
 import { Jobs } from "./memory/jobs.ts"
-import { Hints, Runs } from "./memory/runs.ts"
+import { Runs } from "./memory/runs.ts"
 import { Verdicts } from "./memory/verdicts.ts"
 
 /**
@@ -155,24 +156,21 @@ export const make = (options: Options = {}): Effect.Effect<Service> =>
       leave: ({ node, now }) =>
         verb((hints) => {
           nodes.delete(node)
-          runs.take(node, now, Infinity, hints)
+          runs.take(node, now, Infinity, { released: [], abandoned: [] }, hints)
         }),
 
       reap: ({ includeExpired, limit, now }) =>
         verb((hints) => {
-          const released: Array<string> = []
-          const abandoned: Array<string> = []
+          const taken = { released: new Array<string>(), abandoned: new Array<string>() }
           // all nodes live in this process, so none is ever known to be gone but by its silence
-          if (!includeExpired) return { released, abandoned }
+          if (!includeExpired) return taken
           for (const node of new Set([...runs.holders(), ...nodes.keys()])) {
             const lease = nodes.get(node)
             if (lease !== undefined && lease.expiresAt >= now) continue
-            const taken = runs.take(node, now, limit - released.length - abandoned.length, hints)
-            released.push(...taken.released)
-            abandoned.push(...taken.abandoned)
+            runs.take(node, now, limit - taken.released.length - taken.abandoned.length, taken, hints)
             if (runs.heldBy(node).length === 0) nodes.delete(node)
           }
-          return { released, abandoned }
+          return taken
         }),
 
       sweep: ({ before, limit, now }) => Effect.sync(() => runs.sweep(now, limit) + verdicts.sweep(before, limit)),

@@ -6,98 +6,34 @@
  *
  * @since 0.1.0
  */
-import type { CancelRequest, Held, NewRun, RunQuery, RunRow, RunState, Settlement, Signal } from "../../JobStore.ts"
-import { Heap, type Slotted } from "./heap.ts"
-import { type Incarnate, Incarnations } from "./incarnations.ts"
+import type { CancelRequest, Held, NewRun, RunQuery, RunRow, RunState, Settlement } from "../../JobStore.ts"
+import { Family, RunEntry } from "./entries.ts"
+import { Heap } from "./heap.ts"
+import type { Hints } from "./hints.ts"
+import { History } from "./history.ts"
+import { Incarnations } from "./incarnations.ts"
+import { type Candidates, page } from "./page.ts"
 
-/** What a verb did to runs, as hints for those who wait for it. */
-export class Hints {
-  ready = false
-  readonly settled: Array<string> = []
-  readonly flagged: Array<string> = []
-  /** In which a run ended, so that blocked ones may be admitted. */
-  readonly freed = new Set<Family>()
-
-  signals(): Array<Signal> {
-    const signals: Array<Signal> = []
-    if (this.flagged.length > 0) signals.push({ _tag: "cancel", runs: this.flagged })
-    if (this.settled.length > 0) signals.push({ _tag: "settled", runs: this.settled })
-    if (this.ready) signals.push({ _tag: "ready" })
-    return signals
-  }
-}
-
-class Expiry implements Slotted {
-  slot = -1
-  readonly at: number
-  readonly run: RunEntry
-
-  constructor(at: number, run: RunEntry) {
-    this.at = at
-    this.run = run
-  }
-}
-
-class RunEntry implements Slotted {
-  slot = -1
-  row: RunRow
-  readonly family: Family | null
-  /** Neighbours among the ended runs of the family. */
-  newer: RunEntry | undefined = undefined
-  older: RunEntry | undefined = undefined
-  expiry: Expiry | undefined = undefined
-
-  constructor(row: RunRow, family: Family | null) {
-    this.row = row
-    this.family = family
-  }
-}
-
-interface Candidates {
-  readonly runs: Iterable<RunEntry>
-  readonly latest: number
+/** The ids of runs whose claims were taken away. */
+export interface Taken {
+  readonly released: Array<string>
+  readonly abandoned: Array<string>
 }
 
 /** What a run is given when it is over. */
 type Ending = Pick<RunRow, "finished" | "outcome"> & Partial<RunRow>
 
-/** The runs of one incarnation of a job. */
-class Family implements Incarnate<Family> {
-  older: Family | undefined = undefined
-  readonly job: string
-  readonly incarnation: string
-  admitted = 0
-  going: Set<RunEntry> | undefined = undefined
-  blocked: Heap<RunEntry> | undefined = undefined
-  /** The one that ended last, first of a chain. */
-  ended: RunEntry | undefined = undefined
-
-  constructor(job: string, incarnation: string) {
-    this.job = job
-    this.incarnation = incarnation
-  }
-}
-
 export class Runs {
-  private readonly keep: number
-  private readonly jobExists: (job: string, incarnation: string) => boolean
-
   private readonly going = new Map<string, RunEntry>()
-  private readonly done = new Map<string, RunEntry>()
   private readonly families = new Incarnations<Family>()
   private readonly lanes = new Map<string, Heap<RunEntry>>()
   private readonly waiting = new Heap<RunEntry>(({ row }) => row.readyAt!)
   private readonly held = new Map<string, Set<RunEntry>>()
   private readonly uniqueKeys = new Map<string, RunEntry>()
-  /** The newest done runs. What falls out of here is forgotten, unless it is the last run of a job that exists. */
-  private readonly newest = new Heap<RunEntry>(({ row }) => row.finished!)
-  /** When the latest of those that fell out and stayed has finished. */
-  private retiredUntil = -Infinity
-  private readonly expiries = new Heap<Expiry>(({ at }) => at)
+  private readonly history: History
 
   constructor(keep: number, jobExists: (job: string, incarnation: string) => boolean) {
-    this.keep = keep
-    this.jobExists = jobExists
+    this.history = new History(keep, this.families, jobExists)
   }
 
   add(run: NewRun, now: number, hints: Hints): boolean {
@@ -182,7 +118,7 @@ export class Runs {
         flagged.add(id)
       } else this.end(run, cancelled(reason, now, expiresAt), hints)
     }
-    hints.flagged.push(...flagged)
+    for (const id of flagged) hints.flagged.push(id)
     this.promote(now, hints)
   }
 
@@ -194,29 +130,21 @@ export class Runs {
     return Array.from(this.held.keys())
   }
 
-  /** Takes up to `limit` claims from a node. */
-  take(
-    node: string,
-    now: number,
-    limit: number,
-    hints: Hints
-  ): { released: Array<string>; abandoned: Array<string> } {
-    const released: Array<string> = []
-    const abandoned: Array<string> = []
+  /** Takes up to `limit` claims from a node, and adds their ids to those taken before. */
+  take(node: string, now: number, limit: number, taken: Taken, hints: Hints): void {
     for (const run of Array.from(this.held.get(node) ?? []).slice(0, limit)) {
       const { row } = run
       // the fence grows, so that a late settlement of this claim is not taken for one that was recorded
       const fence = row.fence + 1
       if (row.atMostOnce || row.cancel !== null) {
         this.end(run, { fence, finished: now, outcome: "abandoned" }, hints)
-        abandoned.push(row.id)
+        taken.abandoned.push(row.id)
       } else {
         this.requeue(run, fence, hints)
-        released.push(row.id)
+        taken.released.push(row.id)
       }
     }
     this.promote(now, hints)
-    return { released, abandoned }
   }
 
   /** How many runs of an incarnation are going, and the newest of them. */
@@ -238,42 +166,22 @@ export class Runs {
     return ids
   }
 
-  /** The job's last run is no longer kept for its sake. */
   jobRemoved(job: string, incarnation: string): void {
-    const last = this.families.get(job, incarnation)?.ended
-    if (last !== undefined && last.slot < 0) this.forget(last)
+    const family = this.families.get(job, incarnation)
+    if (family !== undefined) this.history.jobRemoved(family)
   }
 
   select(query: RunQuery): Array<RunRow> {
-    if (query.limit <= 0) return []
-    // The wanted rows, the last in front: whatever comes before that one takes its place, and the others need no order.
-    const page = new Heap<{ readonly row: RunRow; slot: number }>(({ row }) => finishedAt(row), hasLesserId)
-    for (const { latest, runs } of this.candidates(query)) {
-      if (page.size === query.limit && finishedAt(page.first!.row) > latest) break
-      for (const { row } of runs) {
-        if (!isWanted(row, query)) continue
-        if (page.size === query.limit) {
-          if (!listedBefore(row, page.first!.row)) continue
-          page.remove(page.first!)
-        }
-        page.add({ row, slot: -1 })
-      }
-    }
-    return page.leading(Infinity, Infinity).map(({ row }) => row).toReversed()
+    return page(query, this.candidates(query))
   }
 
   /** Forgets up to `limit` done runs that have expired; answers with how many. */
   sweep(now: number, limit: number): number {
-    let swept = 0
-    for (let next = this.expiries.first; next !== undefined && next.at <= now && swept < limit; swept++) {
-      this.forget(next.run)
-      next = this.expiries.first
-    }
-    return swept
+    return this.history.sweep(now, limit)
   }
 
   private find(id: string): RunEntry | undefined {
-    return this.going.get(id) ?? this.done.get(id)
+    return this.going.get(id) ?? this.history.get(id)
   }
 
   private familyOf(run: NewRun): Family | null {
@@ -286,7 +194,6 @@ export class Runs {
     return family
   }
 
-  /** Where to look for what is asked for, and when the latest that is there has finished: what finished last comes first. */
   private candidates(query: RunQuery): ReadonlyArray<Candidates> {
     if (query.ids !== undefined) {
       const runs = Array.from(new Set(query.ids), (id) => this.find(id)).filter((run) => run !== undefined)
@@ -295,15 +202,12 @@ export class Runs {
     if (query.job !== undefined) {
       return Array.from(this.families.of(query.job, query.incarnation)).flatMap((family) => [
         { runs: family.going ?? [], latest: Infinity },
-        { runs: endedOf(family), latest: Infinity }
+        { runs: family.endedRuns(), latest: Infinity }
       ])
     }
-    return [
-      { runs: query.going === false ? [] : this.going.values(), latest: Infinity },
-      { runs: query.going === true ? [] : this.newest, latest: Number.MAX_VALUE },
-      // a job may have one of these each, so it matters that they are seldom looked at
-      { runs: query.going === true ? [] : retired(this.done.values()), latest: this.retiredUntil }
-    ]
+    const going = { runs: this.going.values(), latest: Infinity }
+    if (query.going === undefined) return [going, ...this.history.candidates()]
+    return query.going ? [going] : this.history.candidates()
   }
 
   private record(settlement: Settlement, now: number, hints: Hints): "ok" | "already" | "stale" {
@@ -370,7 +274,7 @@ export class Runs {
         return
       }
       case "done":
-        return this.newest.add(run)
+        return this.history.add(run)
     }
   }
 
@@ -394,7 +298,7 @@ export class Runs {
         return
       }
       case "done":
-        if (run.slot >= 0) this.newest.remove(run)
+        return
     }
   }
 
@@ -407,25 +311,12 @@ export class Runs {
   }
 
   private end(run: RunEntry, ending: Ending, hints: Hints): void {
-    const { family } = run
     const row: RunRow = { ...run.row, ...ending, state: "done", orderAt: null, node: null }
     this.move(run, row)
     this.going.delete(row.id)
-    this.done.set(row.id, run)
     if (row.uniqueKey !== null) this.uniqueKeys.delete(row.uniqueKey)
-    if (row.expiresAt !== null) this.expiries.add(run.expiry = new Expiry(row.expiresAt, run))
     hints.settled.push(row.id)
-    if (family !== null) {
-      hints.freed.add(family)
-      family.going!.delete(run)
-      if (family.going!.size === 0) family.going = undefined
-      const last = family.ended
-      run.older = last
-      if (last !== undefined) last.newer = run
-      family.ended = run
-      if (last !== undefined && last.slot < 0) this.forget(last)
-    }
-    if (this.newest.size > this.keep) this.retire(this.newest.first!)
+    if (run.family !== null) hints.freed.add(run.family)
   }
 
   /** Admits blocked runs where runs have ended. */
@@ -441,27 +332,6 @@ export class Runs {
     }
     hints.freed.clear()
   }
-
-  /** Takes a run out of the newest; it stays without a slot if it is the last run of a job that exists. */
-  private retire(run: RunEntry): void {
-    const { family } = run
-    this.newest.remove(run)
-    if (family?.ended === run && this.jobExists(family.job, family.incarnation)) {
-      this.retiredUntil = Math.max(this.retiredUntil, run.row.finished!)
-    } else this.forget(run)
-  }
-
-  private forget(run: RunEntry): void {
-    const { family } = run
-    this.exit(run)
-    this.done.delete(run.row.id)
-    if (run.expiry !== undefined) this.expiries.remove(run.expiry)
-    if (family === null) return
-    if (run.newer !== undefined) run.newer.older = run.older
-    else family.ended = run.older
-    if (run.older !== undefined) run.older.newer = run.newer
-    if (family.ended === undefined && family.going === undefined) this.families.delete(family)
-  }
 }
 
 const isAdmitted = (state: RunState): boolean => state !== "done" && state !== "blocked"
@@ -476,34 +346,6 @@ const comesBefore = (a: RunEntry, b: RunEntry): boolean =>
 
 const plannedBefore = (a: RunEntry, b: RunEntry): boolean =>
   a.row.planned < b.row.planned || (a.row.planned === b.row.planned && a.row.id < b.row.id)
-
-type Place = { readonly finished: number | null; readonly id: string }
-
-/** The order of the history: what is going first, then what finished last; ties by descending id. */
-const listedBefore = (a: Place, b: Place): boolean => {
-  if (a.finished === b.finished) return a.id > b.id
-  if (a.finished === null) return true
-  if (b.finished === null) return false
-  return a.finished > b.finished
-}
-
-/** A run that is going will finish later than any other has. */
-const finishedAt = (row: RunRow): number => row.finished ?? Infinity
-
-const isWanted = (row: RunRow, query: RunQuery): boolean =>
-  (query.job === undefined || row.job === query.job) &&
-  (query.incarnation === undefined || row.incarnation === query.incarnation) &&
-  (query.task === undefined || row.task === query.task) &&
-  (query.going === undefined || query.going === (row.state !== "done")) &&
-  (query.after === undefined || listedBefore(query.after, row))
-
-function* retired(runs: Iterable<RunEntry>): Generator<RunEntry> {
-  for (const run of runs) if (run.slot < 0) yield run
-}
-
-function* endedOf(family: Family): Generator<RunEntry> {
-  for (let run = family.ended; run !== undefined; run = run.older) yield run
-}
 
 const queued = (run: NewRun, state: RunState): RunRow => ({
   id: run.id,
