@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import { SqliteClient } from "effect-scheduler/sqlite"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -6,15 +7,16 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import { SqlClient } from "effect/sql/SqlClient"
 import * as TestClock from "effect/testing/TestClock"
-import { SqliteClient } from "effect-scheduler/sqlite"
 import { mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { temporaryDirectory, temporaryFile } from "./files.ts"
 
 const memory = SqliteClient.layer({ filename: ":memory:" })
 const numbers = Effect.flatMap(SqlClient, (sql) => sql`CREATE TABLE numbers (n INTEGER PRIMARY KEY)`)
-const stored = Effect.flatMap(SqlClient, (sql) =>
-  Effect.map(sql<{ n: number }>`SELECT n FROM numbers ORDER BY n`, (rows) => rows.map(({ n }) => n)))
+const stored = Effect.flatMap(
+  SqlClient,
+  (sql) => Effect.map(sql<{ n: number }>`SELECT n FROM numbers ORDER BY n`, (rows) => rows.map(({ n }) => n))
+)
 const add = (n: number) => Effect.flatMap(SqlClient, (sql) => sql`INSERT INTO numbers VALUES (${n})`)
 
 describe("SqliteClient", () => {
@@ -24,7 +26,7 @@ describe("SqliteClient", () => {
       yield* numbers
       assert.deepStrictEqual(yield* sql`INSERT INTO numbers ${sql.insert([{ n: 1 }, { n: 2 }])}`, [])
       assert.deepStrictEqual(yield* sql`SELECT n FROM numbers`.values, [[1], [2]])
-      assert.strictEqual((yield* sql`DELETE FROM numbers`.raw as any).changes, 2)
+      assert.deepInclude(yield* sql`DELETE FROM numbers`.raw, { changes: 2 })
     }).pipe(Effect.provide(memory)))
 
   it.effect("a failure rolls the transaction back, a nested one only its savepoint", () =>
@@ -46,7 +48,9 @@ describe("SqliteClient", () => {
       yield* numbers
       const written = yield* Deferred.make<void>()
       const fiber = yield* Effect.forkChild(
-        sql.withTransaction(add(1).pipe(Effect.andThen(Deferred.succeed(written, undefined)), Effect.andThen(Effect.never)))
+        sql.withTransaction(
+          add(1).pipe(Effect.andThen(Deferred.succeed(written, undefined)), Effect.andThen(Effect.never))
+        )
       )
       yield* Deferred.await(written)
       yield* Fiber.interrupt(fiber)
@@ -124,12 +128,14 @@ describe("SqliteClient", () => {
         yield* here(numbers)
         const locked = yield* Deferred.make<void>()
         const release = yield* Deferred.make<void>()
-        const holder = yield* Effect.forkChild(here(Effect.flatMap(SqlClient, (sql) =>
-          sql.withTransaction(Effect.gen(function*() {
-            yield* add(1)
-            yield* Deferred.succeed(locked, undefined)
-            yield* Deferred.await(release)
-          })))))
+        const holder = yield* Effect.forkChild(
+          here(Effect.flatMap(SqlClient, (sql) =>
+            sql.withTransaction(Effect.gen(function*() {
+              yield* add(1)
+              yield* Deferred.succeed(locked, undefined)
+              yield* Deferred.await(release)
+            }))))
+        )
         yield* Deferred.await(locked)
         const inTransaction = yield* Effect.forkChild(
           there(Effect.flatMap(SqlClient, (sql) => sql.withTransaction(add(2)))),
@@ -161,7 +167,8 @@ describe("SqliteClient", () => {
           sql.withTransaction(Effect.andThen(Deferred.succeed(locked, undefined), Effect.never)))))
         yield* Deferred.await(locked)
         const waiter = yield* Effect.forkChild(
-          there(Effect.flatMap(SqlClient, (sql) => sql.withTransaction(add(2)))),
+          there(Effect.flatMap(SqlClient, (sql) =>
+            sql.withTransaction(add(2)))),
           { startImmediately: true }
         )
         yield* TestClock.withLive(Effect.sleep("20 millis"))
@@ -181,7 +188,8 @@ describe("SqliteClient", () => {
         const there = yield* open
         yield* here(numbers)
         const exit = yield* here(Effect.flatMap(SqlClient, (sql) =>
-          sql.withTransaction(Effect.exit(there(Effect.flatMap(SqlClient, (sql) => sql.withTransaction(add(1))))))))
+          sql.withTransaction(Effect.exit(there(Effect.flatMap(SqlClient, (sql) =>
+            sql.withTransaction(add(1))))))))
         assert.isTrue(Exit.isFailure(exit))
         const error = yield* Effect.flip(exit)
         assert.strictEqual(error.reason._tag, "LockTimeoutError")
