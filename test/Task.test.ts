@@ -1,7 +1,7 @@
 // The lines marked @ts-expect-error are wrong on purpose; Effect's own diagnostics would report them once more.
 // @effect-diagnostics missingEffectError:off missingLayerContext:off schemaNumber:off
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Context, DateTime, Effect, Exit, Layer, Schedule, Schema, Scope, Tracer } from "effect"
+import { Clock, Context, DateTime, Effect, Exit, Layer, Option, Schedule, Schema, Scope, Tracer } from "effect"
 import {
   Executor,
   FiberExecutor,
@@ -332,4 +332,29 @@ describe("Task.toLayer", () => {
       assert.deepStrictEqual(log, ["acme 1 at 10000", "end of 1", "acme 2 at 11000", "end of 2"])
     }).pipe(Effect.provide(live))
   })
+})
+
+/** Laws that do not hold yet: each turns red when src/Task.ts is mended, and then loses its `fails`. */
+describe("Task.toLayer: known gaps", () => {
+  class Connection extends Context.Service<Connection, string>()("effect/sql/SqlClient/TransactionConnection/test") {}
+
+  it.fails("a handler whose layer is built inside a run sees its own run, not that one", () =>
+    Effect.runPromise(Effect.scoped(Effect.gen(function*() {
+      const seen: Array<string> = []
+      const live = Ping.toLayer(() => Effect.map(Run.CurrentRun, (run) => void seen.push(run.id)))
+      const run = yield* Effect.provideService(handlerIn(Ping, live), Run.CurrentRun, { ...currentRun, id: "outer" })
+      yield* run()
+      assert.deepStrictEqual(seen, ["r"])
+    }))))
+
+  it.fails("a handler whose layer is built inside a transaction does not run in it", () =>
+    Effect.runPromise(Effect.scoped(Effect.gen(function*() {
+      const seen: Array<boolean> = []
+      const live = Ping.toLayer(() =>
+        Effect.map(Effect.serviceOption(Connection), (connection) => void seen.push(Option.isSome(connection)))
+      )
+      const run = yield* Effect.provideService(handlerIn(Ping, live), Connection, "open")
+      yield* run()
+      assert.deepStrictEqual(seen, [false])
+    }))))
 })

@@ -211,6 +211,13 @@ describe("retry: schedules that go wrong", () => {
       assert.strictEqual(yield* delayAfter(Schedule.spaced("36500 days"), ended), 36_500 * 86_400_000)
     }))
 
+  it.effect("an attempt may still be made on the last instant of all, and none after it", () =>
+    Effect.gen(function*() {
+      const late = [{ at: 8.64e15 - 1_000, error: { code: 0 } }]
+      assert.strictEqual(yield* delayAfter(Schedule.spaced("1 second"), late), 1_000)
+      assert.isUndefined(yield* delayAfter(Schedule.spaced("1001 millis"), late))
+    }))
+
   it.effect("a delay is whole milliseconds, never shorter than asked for and never negative", () =>
     Effect.gen(function*() {
       const of = (delay: Duration.Duration) =>
