@@ -506,8 +506,8 @@ export interface Service {
   /**
    * Takes the claims of nodes which the store knows to be gone (a dead process of this host) and, with `includeExpired`, of nodes
    * whose lease has ended: at most `limit` runs become ready again, those that must not run twice end as `abandoned`, those flagged
-   * for cancellation too. Such nodes are forgotten when nothing is left to
-   * them. A node beats before it claims: with `includeExpired`, claims of a node that has no lease are taken as well.
+   * for cancellation too. Such nodes are forgotten when nothing is left to them. A node beats before it claims: with `includeExpired`,
+   * claims of a node that has no lease are taken as well.
    * Answers with the ids. Signals `ready`, `settled`.
    */
   readonly reap: (request: {

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import type { Service } from "../../../src/JobStore.ts"
+import { JobStore } from "../../../src/JobStore.ts"
 import * as MemoryJobStore from "../../../src/stores/MemoryJobStore.ts"
 import { advance, at, done, job, occurrence, remove, run, verdict } from "../../../src/testing/JobStoreSuite.ts"
 
@@ -106,6 +107,26 @@ describe("MemoryJobStore keeps", () => {
       assert.deepStrictEqual(reasons, ["5", "4", "3"])
       assert.strictEqual((yield* store.verdicts({ job: "b", limit: 10 })).length, 1)
     }))
+
+  it.effect("the verdicts of removed jobs, but not of all there ever were", () =>
+    Effect.gen(function*() {
+      const store = yield* MemoryJobStore.make()
+      for (let n = 0; n < 25_000; n++) {
+        const row = job(`j${n}`)
+        yield* store.insertJobs([row])
+        yield* store.commit({ changes: [remove(row, { verdicts: [verdict(row, null, at(1))] })], now: at(1) })
+      }
+      assert.strictEqual((yield* store.verdicts({ job: "j24999", limit: 1 })).length, 1)
+      assert.strictEqual((yield* store.verdicts({ job: "j15001", limit: 1 })).length, 1)
+      assert.strictEqual((yield* store.verdicts({ job: "j0", limit: 1 })).length, 0)
+    }))
+
+  it.effect("as much as its layer is told", () =>
+    Effect.gen(function*() {
+      const store = yield* JobStore
+      for (const nominal of [1, 2, 3]) yield* runOnce(store, "gone", nominal)
+      assert.deepStrictEqual(yield* history(store), ["gone@3", "gone@2"])
+    }).pipe(Effect.provide(MemoryJobStore.layerWith({ runs: 2 }))))
 
   it.effect("rows that were handed out as they were", () =>
     Effect.gen(function*() {
