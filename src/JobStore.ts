@@ -257,7 +257,7 @@ export interface JobQuery {
   readonly state?: JobState
   /** Only ids that begin with this text. */
   readonly prefix?: string
-  /** Keyset: only ids greater than this one (in code-unit order). */
+  /** Keyset: only ids greater than this one (in code-unit order; a database may compare by code point). */
   readonly after?: string
   readonly limit: number
 }

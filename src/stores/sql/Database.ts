@@ -8,7 +8,7 @@ import * as PubSub from "effect/PubSub"
 import type { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 import type { Fragment } from "effect/sql/Statement"
-import type { Signal } from "../../JobStore.ts"
+import type { Service, Signal } from "../../JobStore.ts"
 import type { Dialect } from "./Dialect.ts"
 import type { Column } from "./Table.ts"
 
@@ -72,7 +72,8 @@ export const forRows = <A, E, R>(
   const chunks: Array<ReadonlyArray<Values>> = []
   for (let i = 0; i < values.length; i += size) chunks.push(values.slice(i, i + size))
   return Effect.map(
-    Effect.forEach(chunks, (chunk) => statement(db.dialect.rows(columns, chunk))),
+    // some drivers are synchronous: other fibers get their turn in between
+    Effect.forEach(chunks, (chunk) => Effect.tap(statement(db.dialect.rows(columns, chunk)), Effect.yieldNow)),
     (answers) => answers.flat()
   )
 }
@@ -88,3 +89,10 @@ export const signal = (db: Database, signals: ReadonlyArray<Signal>): Effect.Eff
 
 /** An effect of the database's statements. */
 export type Sql<A> = Effect.Effect<A, SqlError>
+
+/** Verbs of the contract, with the errors of the database still as they are. */
+export type Verbs<Name extends keyof Service> = {
+  readonly [Verb in Name]: Service[Verb] extends (...request: infer Request) => Effect.Effect<infer Answer, any>
+    ? (...request: Request) => Sql<Answer>
+    : never
+}

@@ -10,6 +10,7 @@ import * as Effect from "effect/Effect"
 import { SqlClient } from "effect/sql/SqlClient"
 import * as Stream from "effect/Stream"
 import type { Capabilities, Service } from "../../JobStore.ts"
+import type { StoreError } from "../../SchedulerError.ts"
 import * as Admission from "./admission.ts"
 import * as Claiming from "./claiming.ts"
 import * as Database from "./Database.ts"
@@ -46,24 +47,37 @@ export const make = Effect.fnUntraced(function*(options: Options) {
   const db = yield* Database.make(yield* SqlClient, options)
   const admission = Admission.make(db)
   const standings = Standing.make(db)
-  const statements = {
-    ...Jobs.make(db),
-    ...Planning.make(db, admission, standings),
-    ...Claiming.make(db, admission),
-    ...Settling.make(db, admission, standings),
-    ...Leases.make(db, admission, standings, options.host),
-    ...History.make(db)
-  }
-  const verbs = {} as { [Verb in keyof typeof statements]: Service[Verb] }
-  const define = <Verb extends keyof typeof statements>(verb: Verb) => {
-    const statement = statements[verb] as (request: any) => Database.Sql<any>
-    verbs[verb] = ((request: any) =>
-      Effect.mapError(statement(request), (error) => storeError(verb, error))) as Service[Verb]
-  }
-  for (const verb of Object.keys(statements) as Array<keyof typeof statements>) define(verb)
+  const jobs = Jobs.make(db)
+  const planning = Planning.make(db, admission, standings)
+  const claiming = Claiming.make(db, admission)
+  const settling = Settling.make(db, admission, standings)
+  const leases = Leases.make(db, admission, standings, options.host)
+  const history = History.make(db)
+
+  const verb = <Request extends Array<any>, Answer>(
+    name: string,
+    statements: (...request: Request) => Database.Sql<Answer>
+  ) =>
+  (...request: Request): Effect.Effect<Answer, StoreError> =>
+    Effect.mapError(statements(...request), (error) => storeError(name, error))
+
   const service: Service = {
-    ...verbs,
     capabilities: options.capabilities,
+    insertJobs: verb("insertJobs", jobs.insertJobs),
+    jobs: verb("jobs", jobs.jobs),
+    due: verb("due", planning.due),
+    commit: verb("commit", planning.commit),
+    enqueue: verb("enqueue", claiming.enqueue),
+    claim: verb("claim", claiming.claim),
+    settle: verb("settle", settling.settle),
+    note: verb("note", settling.note),
+    cancel: verb("cancel", settling.cancel),
+    runs: verb("runs", history.runs),
+    verdicts: verb("verdicts", history.verdicts),
+    beat: verb("beat", leases.beat),
+    leave: verb("leave", leases.leave),
+    reap: verb("reap", leases.reap),
+    sweep: verb("sweep", history.sweep),
     signals: Stream.fromPubSub(db.signals)
   }
   return service

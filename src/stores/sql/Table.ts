@@ -59,6 +59,18 @@ const make = <Row>(of: { readonly [Field in keyof Row]: Column }): Table<Row> =>
   }
 }
 
+/**
+ * Some of the fields of a table.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const pick = <Row, Field extends keyof Row>(
+  table: Table<Row>,
+  fields: ReadonlyArray<Field>
+): Table<Pick<Row, Field>> =>
+  make(Object.fromEntries(fields.map((field) => [field, table.of[field]])) as Pick<Table<Row>["of"], Field>)
+
 export const jobs = make<JobRow>({
   id: text("id"),
   incarnation: text("incarnation"),

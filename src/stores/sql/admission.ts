@@ -6,8 +6,8 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
-import type { NewRun, RunState } from "../../JobStore.ts"
-import { type Database, forRows, type Sql } from "./Database.ts"
+import type { NewRun, RunRow } from "../../JobStore.ts"
+import { type Database, forRows, type Sql, type Values } from "./Database.ts"
 import type { Hints } from "./Hints.ts"
 import * as Table from "./Table.ts"
 
@@ -34,77 +34,51 @@ export const familyKey = (job: string, incarnation: string): string => `${incarn
 export const stateAt = (readyAt: number | null, now: number): "ready" | "waiting" =>
   readyAt !== null && readyAt > now ? "waiting" : "ready"
 
-/** The columns that a run's state decides. */
-export interface Place {
-  readonly state: RunState
-  readonly order_at: number | null
-  readonly wake_at: number | null
-}
+/** Where a run stands, and at which place in its lane's queue. */
+export type Place = Pick<RunRow, "state" | "orderAt">
 
 /** A run that stands in its lane's queue, or waits for its instant. */
 export const queued = (
-  run: { readonly planned: number; readonly readyAt: number | null; readonly boost: number },
+  run: Pick<RunRow, "planned" | "readyAt" | "boost">,
   now: number,
   from: number = run.readyAt ?? run.planned
 ): Place => {
   const state = stateAt(run.readyAt, now)
-  return state === "ready"
-    ? { state, order_at: from - run.boost, wake_at: null }
-    : { state, order_at: null, wake_at: run.readyAt }
+  return { state, orderAt: state === "ready" ? from - run.boost : null }
 }
 
 const { of: run } = Table.runs
-const newColumns = [
-  run.id,
-  run.job,
-  run.incarnation,
-  run.nominal,
-  run.planned,
-  run.origin,
-  run.task,
-  run.taskVersion,
-  run.lane,
-  run.payload,
-  run.policy,
-  run.readyAt,
-  run.boost,
-  run.serial,
-  run.atMostOnce,
-  run.uniqueKey,
-  run.trace,
-  run.created,
-  run.state,
-  run.orderAt,
-  Table.wakeAt,
-  Table.blockedAt,
-  Table.goingKey
-]
-const encodeNew = (run: NewRun, place: Place): ReadonlyArray<unknown> => [
-  run.id,
-  run.job,
-  run.incarnation,
-  run.nominal,
-  run.planned,
-  run.origin,
-  run.task,
-  run.taskVersion,
-  run.lane,
-  run.payload,
-  run.policy,
-  run.readyAt,
-  run.boost,
-  run.serial,
-  run.atMostOnce ? 1 : 0,
-  run.uniqueKey,
-  run.trace,
-  run.created,
-  place.state,
-  place.order_at,
-  place.wake_at,
+const arrival = Table.pick(Table.runs, [
+  "id",
+  "job",
+  "incarnation",
+  "nominal",
+  "planned",
+  "origin",
+  "task",
+  "taskVersion",
+  "lane",
+  "payload",
+  "policy",
+  "readyAt",
+  "boost",
+  "serial",
+  "atMostOnce",
+  "uniqueKey",
+  "trace",
+  "created",
+  "state",
+  "orderAt"
+])
+const newColumns = [...arrival.columns, Table.wakeAt, Table.blockedAt, Table.goingKey]
+const encodeNew = (run: NewRun, place: Place): Values => [
+  ...arrival.encode({ ...run, ...place }),
+  place.state === "waiting" ? run.readyAt : null,
   place.state === "blocked" ? run.planned : null,
   run.uniqueKey
 ]
 
+const waiting = Table.pick(Table.runs, ["id", "job", "incarnation", "planned", "readyAt", "boost", "serial"])
 const ids = [run.id]
 const keys = [run.uniqueKey]
 const families = [run.job, run.incarnation]
@@ -120,6 +94,7 @@ export interface Admission {
 export const make = (db: Database): Admission => {
   const { dialect, ns, runs, sql } = db
   const columns = sql.literal(Table.list(newColumns))
+  const candidate = sql.literal(Table.list(waiting.columns, "r"))
   const move = dialect.update({
     table: db.named("runs"),
     set: { state: "k.state", order_at: "k.order_at", wake_at: "k.wake_at", blocked_at: "NULL" },
@@ -162,7 +137,7 @@ export const make = (db: Database): Admission => {
     const held = new Set<unknown>()
     for (const [key] of yield* takenKeys(news)) held.add(key)
     const admitted = yield* admittedOf(familiesOf(news.filter((run) => run.serial !== null)))
-    const fresh: Array<ReadonlyArray<unknown>> = []
+    const fresh: Array<Values> = []
     const answers = news.map((run) => {
       if (taken.has(run.id) || (run.uniqueKey !== null && held.has(run.uniqueKey))) return false
       taken.add(run.id)
@@ -171,7 +146,7 @@ export const make = (db: Database): Admission => {
       if (run.job !== null && run.incarnation !== null) {
         const family = familyKey(run.job, run.incarnation)
         const before = admitted.get(family) ?? 0
-        if (run.serial !== null && before >= run.serial) place = { state: "blocked", order_at: null, wake_at: null }
+        if (run.serial !== null && before >= run.serial) place = { state: "blocked", orderAt: null }
         else admitted.set(family, before + 1)
       }
       fresh.push(encodeNew(run, place))
@@ -189,45 +164,31 @@ export const make = (db: Database): Admission => {
 
   const promote = Effect.fnUntraced(function*(wanted: Map<string, Family>, now: number, hints: Hints) {
     if (wanted.size === 0) return
-    const blocked = yield* forRows(
+    const rows = yield* forRows(
       db,
       families,
       Array.from(wanted.values(), ({ incarnation, job }) => [job, incarnation]),
       (rows) =>
-        sql`SELECT r.id, r.job, r.incarnation, r.planned, r.ready_at, r.boost, r.serial
-            FROM ${rows} k CROSS JOIN ${runs} r
+        sql`SELECT ${candidate} FROM ${rows} k CROSS JOIN ${runs} r
             WHERE r.ns = ${ns} AND r.job = k.job AND r.incarnation = k.incarnation AND r.blocked_at IS NOT NULL
             ORDER BY r.blocked_at, r.id`.values
     )
-    if (blocked.length === 0) return
-    const waiting = blocked as ReadonlyArray<
-      [
-        id: string,
-        job: string,
-        incarnation: string,
-        planned: unknown,
-        readyAt: unknown,
-        boost: unknown,
-        serial: unknown
-      ]
-    >
-    const admitted = yield* admittedOf(familiesOf(waiting.map(([, job, incarnation]) => ({ job, incarnation }))))
+    if (rows.length === 0) return
+    const blocked = rows.map(waiting.decode)
+    const admitted = yield* admittedOf(familiesOf(blocked))
     const closed = new Set<string>()
-    const moves: Array<ReadonlyArray<unknown>> = []
-    for (const [id, job, incarnation, planned, readyAt, boost, serial] of waiting) {
-      const family = familyKey(job, incarnation)
+    const moves: Array<Values> = []
+    for (const run of blocked) {
+      // a run that may be blocked has a job and an incarnation
+      const family = familyKey(run.job!, run.incarnation!)
       const before = admitted.get(family) ?? 0
-      if (closed.has(family) || (serial !== null && before >= Number(serial))) {
+      if (closed.has(family) || (run.serial !== null && before >= run.serial)) {
         closed.add(family)
         continue
       }
       admitted.set(family, before + 1)
-      const place = queued(
-        { planned: Number(planned), readyAt: readyAt === null ? null : Number(readyAt), boost: Number(boost) },
-        now,
-        Number(planned)
-      )
-      moves.push([id, place.state, place.order_at, place.wake_at])
+      const { orderAt, state } = queued(run, now, run.planned)
+      moves.push([run.id, state, orderAt, state === "waiting" ? run.readyAt : null])
     }
     if (moves.length === 0) return
     yield* forRows(db, moved, moves, (rows) => sql`${move.head} ${rows} ${move.tail} AND t.ns = ${ns}`)

@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import type { Fragment } from "effect/sql/Statement"
 import type { NewRun, RunRow, Service } from "../../JobStore.ts"
 import type { Admission } from "./admission.ts"
-import { type Database, forRows, signal, type Sql } from "./Database.ts"
+import { type Database, forRows, signal, type Sql, type Verbs } from "./Database.ts"
 import { Hints } from "./Hints.ts"
 import * as Table from "./Table.ts"
 
@@ -16,7 +16,10 @@ const ids = [Table.runs.of.id]
 /** How many lanes one statement looks at; databases limit the parts of a union. */
 const lanesPerStatement = 100
 
-export const make = (db: Database, admission: Admission) => {
+/** How many waiting runs one statement wakes; there may be many whose instant is the same. */
+const wokenPerStatement = 1000
+
+export const make = (db: Database, admission: Admission): Verbs<"enqueue" | "claim"> => {
   const { dialect, ns, runs, sql } = db
   const wanted = sql.literal(Table.list(Table.runs.columns, "r"))
   const skipLocked = sql.literal(dialect.skipLocked)
@@ -36,7 +39,9 @@ export const make = (db: Database, admission: Admission) => {
 
   const wake = (now: number) =>
     sql`UPDATE ${runs} SET state = 'ready', order_at = ready_at - boost, wake_at = NULL
-        WHERE ns = ${ns} AND wake_at <= ${now}`
+        WHERE ns = ${ns} AND id IN (SELECT id FROM (
+          SELECT id FROM ${runs} WHERE ns = ${ns} AND wake_at <= ${now} ORDER BY wake_at LIMIT ${wokenPerStatement}
+        ) w)`
 
   /** The heads of the lanes' queues, each found in its index, and of those the first. */
   const first = (lanes: ReadonlyArray<string>, limit: number): Sql<ReadonlyArray<RunRow>> => {
@@ -66,8 +71,9 @@ export const make = (db: Database, admission: Admission) => {
 
   const claim = Effect.fnUntraced(function*({ lanes, limit, node, now }: Parameters<Service["claim"]>[0]) {
     let next = yield* nextWake
-    if (next !== null && next <= now) {
+    while (next !== null && next <= now) {
       yield* wake(now)
+      yield* Effect.yieldNow
       next = yield* nextWake
     }
     const ready = yield* candidates(Array.from(new Set(lanes)), limit)
@@ -94,5 +100,5 @@ export const make = (db: Database, admission: Admission) => {
     enqueue: (request) =>
       request.runs.length === 0 ? Effect.succeed([]) : sql.withTransaction(enqueue(request.runs, request.now)),
     claim: (request) => sql.withTransaction(claim(request))
-  } satisfies { readonly [Verb in "enqueue" | "claim"]: (...args: Parameters<Service[Verb]>) => Sql<unknown> }
+  }
 }

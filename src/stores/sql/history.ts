@@ -6,14 +6,14 @@
 import * as Effect from "effect/Effect"
 import type { Fragment } from "effect/sql/Statement"
 import type { RunQuery, RunRow, Service, VerdictQuery, VerdictRow } from "../../JobStore.ts"
-import { type Database, forRows, type Sql } from "./Database.ts"
+import { type Database, forRows, type Sql, type Verbs } from "./Database.ts"
 import * as Table from "./Table.ts"
 
 const ids = [Table.runs.of.id]
 const { of: verdict } = Table.verdicts
 const ranges = [verdict.job, verdict.incarnation, verdict.to]
 
-export const make = (db: Database) => {
+export const make = (db: Database): Verbs<"runs" | "verdicts" | "sweep"> => {
   const { ns, runs, sql, verdicts } = db
   const wanted = sql.literal(Table.list(Table.runs.columns, "r"))
   const verdictColumns = sql.literal(Table.list(Table.verdicts.columns, "v"))
@@ -131,7 +131,7 @@ export const make = (db: Database) => {
     runs: select,
     verdicts: verdictsOf,
     sweep: (request) => sql.withTransaction(sweep(request))
-  } satisfies { readonly [Verb in "runs" | "verdicts" | "sweep"]: (...args: Parameters<Service[Verb]>) => Sql<unknown> }
+  }
 }
 
 /** The order of the history: what is going first, then what finished last; ties by descending id. */

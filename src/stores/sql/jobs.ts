@@ -5,13 +5,13 @@
  */
 import * as Effect from "effect/Effect"
 import type { Fragment } from "effect/sql/Statement"
-import type { JobQuery, JobRow, Service } from "../../JobStore.ts"
-import { type Database, forRows, signal, type Sql } from "./Database.ts"
+import type { JobQuery, JobRow } from "../../JobStore.ts"
+import { type Database, forRows, signal, type Sql, type Verbs } from "./Database.ts"
 import * as Table from "./Table.ts"
 
 const ids = [Table.jobs.of.id]
 
-export const make = (db: Database) => {
+export const make = (db: Database): Verbs<"insertJobs" | "jobs"> => {
   const { jobs, ns, sql } = db
   const columns = sql.literal(Table.list(Table.jobs.columns))
   const wanted = sql.literal(Table.list(Table.jobs.columns, "j"))
@@ -78,5 +78,5 @@ export const make = (db: Database) => {
   return {
     insertJobs: (rows) => rows.length === 0 ? Effect.succeed([]) : sql.withTransaction(insert(rows)),
     jobs: select
-  } satisfies { readonly [Verb in "insertJobs" | "jobs"]: (...args: Parameters<Service[Verb]>) => Sql<unknown> }
+  }
 }

@@ -6,7 +6,7 @@
 import * as Effect from "effect/Effect"
 import type { Held, NodeRow, Service } from "../../JobStore.ts"
 import { type Admission, familiesOf } from "./admission.ts"
-import { type Database, forRows, signal, type Sql } from "./Database.ts"
+import { type Database, forRows, signal, type Verbs } from "./Database.ts"
 import { Hints } from "./Hints.ts"
 import { ended, requeued, type Standing, type Standings } from "./standing.ts"
 import { text } from "./Table.ts"
@@ -24,7 +24,12 @@ export interface Host {
 
 const ids = [text("id")]
 
-export const make = (db: Database, admission: Admission, standings: Standings, host: Host) => {
+export const make = (
+  db: Database,
+  admission: Admission,
+  standings: Standings,
+  host: Host
+): Verbs<"beat" | "leave" | "reap"> => {
   const { nodes, ns, runs, sql } = db
 
   const beat = Effect.fnUntraced(function*(node: NodeRow) {
@@ -108,5 +113,5 @@ export const make = (db: Database, admission: Admission, standings: Standings, h
     beat: (node) => sql.withTransaction(beat(node)),
     leave: ({ node, now }) => sql.withTransaction(leave(node, now)),
     reap: (request) => sql.withTransaction(reap(request))
-  } satisfies { readonly [Verb in "beat" | "leave" | "reap"]: (...args: Parameters<Service[Verb]>) => Sql<unknown> }
+  }
 }

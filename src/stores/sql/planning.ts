@@ -4,9 +4,9 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
-import type { Change, DueJob, Service, VerdictRow } from "../../JobStore.ts"
+import type { Change, DueJob, VerdictRow } from "../../JobStore.ts"
 import { type Admission, type Family, familyKey } from "./admission.ts"
-import { type Database, forRows, signal, type Sql, type Values } from "./Database.ts"
+import { type Database, forRows, signal, type Values, type Verbs } from "./Database.ts"
 import { Hints } from "./Hints.ts"
 import { encodeCancel, type Standings } from "./standing.ts"
 import * as Table from "./Table.ts"
@@ -24,7 +24,7 @@ const replaced = Table.jobs.columns.filter((column) =>
 const extendedTo = Table.int("extended_to")
 const extended = [verdict.job, verdict.incarnation, verdict.to, verdict.count, extendedTo]
 
-export const make = (db: Database, admission: Admission, standings: Standings) => {
+export const make = (db: Database, admission: Admission, standings: Standings): Verbs<"due" | "commit"> => {
   const { dialect, jobs, ns, runs, sql, verdicts } = db
   const wanted = sql.literal(Table.list(Table.jobs.columns, "j"))
   const lockJobs = sql.literal(dialect.forUpdate("j", "id"))
@@ -215,7 +215,7 @@ export const make = (db: Database, admission: Admission, standings: Standings) =
   return {
     due,
     commit: ({ changes, now }) => changes.length === 0 ? Effect.succeed([]) : sql.withTransaction(commit(changes, now))
-  } satisfies { readonly [Verb in "due" | "commit"]: (...args: Parameters<Service[Verb]>) => Sql<unknown> }
+  }
 }
 
 const continues = (last: VerdictRow, row: VerdictRow): boolean =>

@@ -6,11 +6,11 @@
 import * as Effect from "effect/Effect"
 import type { NewRun, Service, Settlement } from "../../JobStore.ts"
 import { type Admission, familiesOf } from "./admission.ts"
-import { type Database, signal, type Sql } from "./Database.ts"
+import { type Database, signal, type Verbs } from "./Database.ts"
 import { Hints } from "./Hints.ts"
 import { cancelled, encodeCancel, ended, requeued, retried, type Standing, type Standings } from "./standing.ts"
 
-export const make = (db: Database, admission: Admission, standings: Standings) => {
+export const make = (db: Database, admission: Admission, standings: Standings): Verbs<"settle" | "note" | "cancel"> => {
   const { ns, runs, sql } = db
 
   const settle = Effect.fnUntraced(function*(settlements: ReadonlyArray<Settlement>, now: number) {
@@ -68,7 +68,7 @@ export const make = (db: Database, admission: Admission, standings: Standings) =
             WHERE ns = ${ns} AND id = ${run} AND fence = ${fence} AND state = 'running'`
       ),
     cancel: (request) => sql.withTransaction(cancel(request))
-  } satisfies { readonly [Verb in "settle" | "note" | "cancel"]: (...args: Parameters<Service[Verb]>) => Sql<unknown> }
+  }
 }
 
 const settled = (run: Standing, next: Settlement["next"], now: number): Standing => {

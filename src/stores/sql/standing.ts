@@ -7,117 +7,39 @@
  */
 import * as Effect from "effect/Effect"
 import type { Fragment } from "effect/sql/Statement"
-import type { CancelRequest, RunState } from "../../JobStore.ts"
+import type { CancelRequest } from "../../JobStore.ts"
 import { queued } from "./admission.ts"
 import { type Database, forRows, type Sql, type Values } from "./Database.ts"
 import type { Hints } from "./Hints.ts"
 import * as Table from "./Table.ts"
 
+const changing = [
+  "id",
+  "state",
+  "orderAt",
+  "readyAt",
+  "fence",
+  "claimed",
+  "started",
+  "finished",
+  "outcome",
+  "result",
+  "attempt",
+  "attempts",
+  "cancel",
+  "expiresAt"
+] as const
+
 /** What can change about a run once it exists. */
-export interface Standing {
-  readonly id: string
-  readonly job: string | null
-  readonly incarnation: string | null
-  readonly planned: number
-  readonly boost: number
-  readonly atMostOnce: boolean
-  readonly state: RunState
-  readonly orderAt: number | null
-  readonly readyAt: number | null
-  readonly fence: number
-  readonly claimed: number | null
-  readonly started: number | null
-  readonly finished: number | null
-  readonly outcome: string | null
-  readonly result: string | null
-  readonly attempt: number
-  readonly attempts: string
-  readonly cancel: string | null
-  readonly expiresAt: number | null
-}
+const written = Table.pick(Table.runs, changing)
+const writtenColumns = [...written.columns, Table.wakeAt]
+/** What that depends on. */
+const read = Table.pick(Table.runs, [...changing, "job", "incarnation", "planned", "boost", "atMostOnce"])
+const ids = [Table.runs.of.id]
 
-const { of: run } = Table.runs
-const read = [
-  run.id,
-  run.job,
-  run.incarnation,
-  run.planned,
-  run.boost,
-  run.atMostOnce,
-  run.state,
-  run.orderAt,
-  run.readyAt,
-  run.fence,
-  run.claimed,
-  run.started,
-  run.finished,
-  run.outcome,
-  run.result,
-  run.attempt,
-  run.attempts,
-  run.cancel,
-  run.expiresAt
-]
-const written = [
-  run.id,
-  run.state,
-  run.orderAt,
-  Table.wakeAt,
-  run.readyAt,
-  run.fence,
-  run.claimed,
-  run.started,
-  run.finished,
-  run.outcome,
-  run.result,
-  run.attempt,
-  run.attempts,
-  run.cancel,
-  run.expiresAt
-]
-const ids = [run.id]
+export type Standing = ReturnType<typeof read.decode>
 
-const integer = (value: unknown): number | null => value === null ? null : Number(value)
-
-const decode = (values: Values): Standing => ({
-  id: values[0] as string,
-  job: values[1] as string | null,
-  incarnation: values[2] as string | null,
-  planned: Number(values[3]),
-  boost: Number(values[4]),
-  atMostOnce: Number(values[5]) === 1,
-  state: values[6] as RunState,
-  orderAt: integer(values[7]),
-  readyAt: integer(values[8]),
-  fence: Number(values[9]),
-  claimed: integer(values[10]),
-  started: integer(values[11]),
-  finished: integer(values[12]),
-  outcome: values[13] as string | null,
-  result: values[14] as string | null,
-  attempt: Number(values[15]),
-  attempts: values[16] as string,
-  cancel: values[17] as string | null,
-  expiresAt: integer(values[18])
-})
-
-const encode = (run: Standing): Values => [
-  run.id,
-  run.state,
-  run.orderAt,
-  run.state === "waiting" ? run.readyAt : null,
-  run.readyAt,
-  run.fence,
-  run.claimed,
-  run.started,
-  run.finished,
-  run.outcome,
-  run.result,
-  run.attempt,
-  run.attempts,
-  run.cancel,
-  run.expiresAt
-]
+const encode = (run: Standing): Values => [...written.encode(run), run.state === "waiting" ? run.readyAt : null]
 
 /** The run is over. */
 export const ended = (
@@ -144,8 +66,8 @@ export const retried = (
   retry: Pick<Standing, "started" | "attempt" | "attempts"> & { readonly readyAt: number },
   now: number
 ): Standing => {
-  const { order_at, state } = queued({ ...run, readyAt: retry.readyAt }, now)
-  return { ...run, ...retry, state, orderAt: order_at }
+  const { attempt, attempts, readyAt, started } = retry
+  return { ...run, attempt, attempts, readyAt, started, ...queued({ ...run, readyAt }, now) }
 }
 
 export const encodeCancel = ({ by, reason }: CancelRequest): string => JSON.stringify({ reason, by })
@@ -167,12 +89,12 @@ export interface Standings {
 
 export const make = (db: Database): Standings => {
   const { dialect, ns, runs, sql } = db
-  const columns = sql.literal(Table.list(read, "r"))
+  const columns = sql.literal(Table.list(read.columns, "r"))
   const lock = sql.literal(dialect.forUpdate("r", "id"))
   const update = dialect.update({
     table: db.named("runs"),
     set: {
-      ...Object.fromEntries(written.slice(1).map(({ name }) => [name, `k.${name}`])),
+      ...Object.fromEntries(writtenColumns.slice(1).map(({ name }) => [name, `k.${name}`])),
       node: "NULL",
       blocked_at: "NULL",
       going_key: "CASE WHEN k.finished IS NULL THEN t.going_key END"
@@ -187,7 +109,7 @@ export const make = (db: Database): Standings => {
   const where = (from: Fragment, condition: Fragment): Sql<ReadonlyArray<Standing>> =>
     Effect.map(
       sql`SELECT ${columns} FROM ${from} ${runs} r WHERE r.ns = ${ns} AND ${condition} ${lock}`.values,
-      (rows) => rows.map(decode)
+      (rows) => rows.map(read.decode)
     )
 
   const byId = sql`r.id = k.id`
@@ -196,7 +118,8 @@ export const make = (db: Database): Standings => {
 
   const write = (standings: ReadonlyArray<Standing>): Sql<void> =>
     Effect.asVoid(
-      forRows(db, written, standings.map(encode), (rows) => sql`${update.head} ${rows} ${update.tail} AND t.ns = ${ns}`)
+      forRows(db, writtenColumns, standings.map(encode), (rows) =>
+        sql`${update.head} ${rows} ${update.tail} AND t.ns = ${ns}`)
     )
 
   const cancel = Effect.fnUntraced(function*(

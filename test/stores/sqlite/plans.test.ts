@@ -33,7 +33,7 @@ const plansOf = <A, E, R>(verb: Effect.Effect<A, E, R>) =>
 const isSlow = (step: string): boolean => /SCAN (?!.*(VALUES CLAUSE|CONSTANT ROW))/.test(step) && !derived.test(step)
 
 /** Steps over what a subquery has narrowed down already. */
-const derived = /SCAN (k|q|g|heads|lane\d+|\(subquery-\d+\))$/
+const derived = /SCAN (k|q|g|w|heads|lane\d+|\(subquery-\d+\))$/
 
 const jobs = Array.from({ length: 5 }, (_, i) => job(`j${i}`))
 const lanes = ["default/Task", "default/Other", "process/Task"]
