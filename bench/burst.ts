@@ -48,13 +48,16 @@ const ours = Effect.fnUntraced(function*(n: number) {
     const before = performance.now()
     yield* scheduler.scheduleAll(Noop, Array.from({ length: n }, (_, i) => ({ id: `job/${i}`, trigger })))
     const adding = performance.now() - before
+    yield* Effect.sleep(at - 20 - Date.now())
+    const cpu = process.cpuUsage()
     yield* Effect.promise(() => done.promise)
     let settled = Date.now()
     while ((yield* scheduler.runs({ going: true, limit: 1 })).length > 0) {
       yield* Effect.yieldNow
       settled = Date.now()
     }
-    return { adding, handlers: last - at, settled: settled - at }
+    const used = process.cpuUsage(cpu)
+    return { adding, handlers: last - at, settled: settled - at, cpu: used.user + used.system }
   }).pipe(Effect.provide(live))
 })
 
@@ -62,10 +65,14 @@ await Effect.runPromise(Effect.gen(function*() {
   for (const n of sizes.length > 0 ? sizes : [10_000, 100_000]) {
     for (let round = 0; round < 3; round++) {
       const bare = yield* timers(n)
-      const { adding, handlers, settled } = yield* ours(n)
+      const { adding, cpu, handlers, settled } = yield* ours(n)
       console.log(
-        `${n} due at once: setTimeout ${bare.toFixed(0)} ms; effect-scheduler handlers ${handlers} ms, recorded ${settled} ms` +
-          ` (${(settled * 1000 / n).toFixed(1)} µs each; added in ${(adding * 1000 / n).toFixed(1)} µs each)`
+        `${n} due at once: setTimeout ${
+          bare.toFixed(0)
+        } ms; effect-scheduler handlers ${handlers} ms, recorded ${settled} ms` +
+          ` (${(settled * 1000 / n).toFixed(1)} µs each, ${(cpu / n).toFixed(1)} µs of CPU; added in ${
+            (adding * 1000 / n).toFixed(1)
+          } µs each)`
       )
     }
   }

@@ -6,10 +6,12 @@
  *
  * @since 0.1.0
  */
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import { toMillis } from "./internal/duration.ts"
+import { show } from "./internal/show.ts"
 import { InvalidOption } from "./SchedulerError.ts"
 
 const PositiveInt = Schema.Int.check(Schema.isGreaterThan(0))
@@ -44,9 +46,13 @@ export type Overlap = typeof Overlap.Type
  *
  * - `"latest"` (default): the newest runs, the others are coalesced into it
  * - `"earliest"`: the oldest runs, the others are coalesced into it
- * - `"all"`: each runs, one after another, the newest `catchUpLimit` of them; older ones are `missed(cap)`
+ * - `"all"`: each runs, one after another (with overlap `{ allow: n }` at most n at a time), the newest `catchUpLimit` of them; older
+ *   ones are `missed(cap)`. Together they count as one for the overlap policies `"skip"` and `"queue"`
  * - `"none"`: only the newest runs, and only while it is no older than `misfireGrace` (one minute unless given); the others are
  *   `missed(policy)`
+ *
+ * Whatever the choice, an occurrence older than a given `misfireGrace` is `missed(age)`. When overlap refuses the one that would stand
+ * for others, they all are `skipped`: there is no run to coalesce into.
  *
  * @category models
  * @since 0.1.0
@@ -60,7 +66,8 @@ export const CatchUp = Schema.Literals(["latest", "earliest", "all", "none"])
 export type CatchUp = typeof CatchUp.Type
 
 /**
- * `"atLeastOnce"` (default): a run whose node is lost runs again. `"atMostOnce"`: it ends as `abandoned` instead.
+ * `"atLeastOnce"` (default): a run whose node is lost runs again. `"atMostOnce"`: it ends as `abandoned` instead. An attempt that is
+ * known to have failed is retried in both, if the Task has a retry Schedule.
  *
  * @category models
  * @since 0.1.0
@@ -148,11 +155,11 @@ export interface Options {
   readonly catchUp?: CatchUp | undefined
   /** Default 100; counts for `catchUp: "all"`. */
   readonly catchUpLimit?: number | undefined
-  /** Default: an occurrence is never too old. */
+  /** Default: an occurrence is never too old. `Infinity` takes back what the Task says. */
   readonly misfireGrace?: Duration.Input | undefined
   /** Default `"atLeastOnce"`. See {@link Delivery}. */
   readonly delivery?: Delivery | undefined
-  /** Per attempt. Default: none. */
+  /** Per attempt. Default: none. `Infinity` takes back what the Task says. */
   readonly timeout?: Duration.Input | undefined
   /** How long a finished run is remembered. Default seven days. */
   readonly retention?: Duration.Input | undefined
@@ -162,47 +169,27 @@ export interface Options {
   readonly whenDone?: WhenDone | undefined
 }
 
-const durationFields = { misfireGrace: 0, timeout: 1, retention: 0 } as const
-
-const show = (value: unknown): string => {
-  try {
-    return typeof value === "string"
-      ? JSON.stringify(value)
-      : typeof value === "object"
-      ? JSON.stringify(value)
-      : String(value)
-  } catch {
-    return String(value)
-  }
+/** The options that are durations. `endless` ones may be `Infinity`, which takes back what the Task says. */
+const durationFields = {
+  misfireGrace: { minimum: 0, endless: true },
+  timeout: { minimum: 1, endless: true },
+  retention: { minimum: 0, endless: false }
 }
 
-/** Whole milliseconds of a duration that a caller gave, at least `minimum`. */
-const toMillis = (field: string, input: Duration.Input, minimum: number): Effect.Effect<number, InvalidOption> => {
-  const refused = () =>
-    new InvalidOption({
-      field,
-      value: show(input),
-      expected: `a finite duration of at least ${minimum} ms, such as "5 minutes" or 1500`
-    })
-  const duration = Duration.fromInput(input)
-  if (Option.isNone(duration)) return Effect.fail(refused())
-  const millis = Math.ceil(Duration.toMillis(duration.value))
-  return Number.isSafeInteger(millis) && millis >= minimum && !(typeof input === "number" && input < 0)
-    ? Effect.succeed(millis)
-    : Effect.fail(refused())
-}
-
-const expected: { readonly [K in keyof Policy]: string } = {
+const expected: { readonly [K in Exclude<keyof Policy, keyof typeof durationFields>]: string } = {
   overlap: `"skip", "queue", "cancelRunning", { queueAll: n } or { allow: n } with a whole n of at least 1`,
   catchUp: `"latest", "earliest", "all" or "none"`,
   catchUpLimit: "a whole number of at least 1",
-  misfireGrace: "a finite duration",
   delivery: `"atLeastOnce" or "atMostOnce"`,
-  timeout: "a finite duration of at least 1 ms",
-  retention: "a finite duration",
   maxAttempts: "a whole number of at least 1",
   whenDone: `"keep" or "remove"`
 }
+
+const isDurationField = (key: keyof Policy): key is keyof typeof durationFields => key in durationFields
+
+/** An object that says more than one thing is refused, not read as one of them. */
+const accepts = (key: keyof Policy, value: unknown): Option.Option<unknown> =>
+  Schema.decodeUnknownOption(Policy.fields[key])(value, { onExcessProperty: "error" })
 
 /**
  * Reads options over a base policy, checking each.
@@ -218,12 +205,12 @@ export const fromOptions = Effect.fnUntraced(function*(
   for (const key of Object.keys(base) as Array<keyof Policy>) {
     const value = options[key]
     if (value === undefined) continue
-    if (key in durationFields) {
-      const minimum = durationFields[key as keyof typeof durationFields]
-      policy[key] = yield* toMillis(key, value as Duration.Input, minimum)
+    if (isDurationField(key)) {
+      const millis = yield* toMillis(key, value as Duration.Input, durationFields[key])
+      policy[key] = millis === Infinity ? null : millis
       continue
     }
-    if (!Schema.is(Policy.fields[key])(value)) {
+    if (Option.isNone(accepts(key, value))) {
       return yield* new InvalidOption({ field: key, value: show(value), expected: expected[key] })
     }
     policy[key] = value
@@ -261,7 +248,7 @@ export const decode = (text: string): Option.Option<Policy> => {
   } catch {
     return Option.none()
   }
-  if (typeof parsed !== "object" || parsed === null) return Option.none()
+  if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) return Option.none()
   const policy = decodeText(JSON.stringify({ ...defaults, ...parsed }))
   if (Option.isSome(policy)) {
     if (decoded.size >= 1024) decoded.clear()

@@ -44,7 +44,6 @@ import * as Layer from "effect/Layer"
 import type * as EffectSchedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
-import { captured, inTransaction } from "./engine/callerContext.ts"
 import * as Closures from "./engine/closures.ts"
 import type { Core, Served } from "./engine/core.ts"
 import * as Engine from "./engine/Engine.ts"
@@ -57,6 +56,7 @@ import * as Runs from "./engine/runs.ts"
 import type { EngineOptions } from "./engine/settings.ts"
 import { Executor } from "./Executor.ts"
 import * as FiberExecutor from "./executors/FiberExecutor.ts"
+import { captured, inTransaction } from "./internal/callerContext.ts"
 import * as Job from "./Job.ts"
 import { type JobRow, JobStore } from "./JobStore.ts"
 import type * as Policy from "./Policy.ts"
@@ -397,7 +397,9 @@ export const make = Effect.fnUntraced(function*<const Tasks extends ReadonlyArra
   const closures = Closures.make()
   const localCore = yield* Effect.cached(Effect.gen(function*() {
     const executor = yield* Effect.orDie(FiberExecutor.make({ concurrency: closureConcurrency }))
-    return yield* start({ store: yield* MemoryJobStore.make(), executors: [executor], served: closures.served })
+    const memory = yield* MemoryJobStore.make()
+    // The options were checked when the scheduler itself was started.
+    return yield* Effect.orDie(start({ store: memory, executors: [executor], served: closures.served }))
   }))
   const core = yield* start({ store, executors, served })
   yield* Effect.addFinalizer(() => Effect.sync(() => state = "stopping"))

@@ -28,8 +28,8 @@ import { type Pipeable, pipeArguments } from "effect/Pipeable"
 import { hasProperty } from "effect/Predicate"
 import type * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
-import * as Scope from "effect/Scope"
-import * as Tracer from "effect/Tracer"
+import type * as Scope from "effect/Scope"
+import { captured } from "./internal/callerContext.ts"
 import type * as Policy from "./Policy.ts"
 import type { AttemptTimedOut, CurrentRun } from "./Run.ts"
 
@@ -175,11 +175,9 @@ const Proto = {
     return pipeArguments(this, arguments)
   },
   toLayer<R>(this: Any, handler: (payload: never) => Effect.Effect<unknown, unknown, R>) {
-    return Layer.effectContext(Effect.map(Effect.context<R>(), (context) => {
-      // What belongs to the building of the layer must not leak into the runs, each of which has its own.
-      const captured = Context.omit(Scope.Scope, Tracer.ParentSpan)(context as Context.Context<any>)
-      const run = (payload: unknown) =>
-        Effect.scoped(Effect.provideContext(handler(payload as never), captured as Context.Context<R>))
+    // What belongs to the building of the layer must not leak into the runs, each of which has its own.
+    return Layer.effectContext(Effect.map(captured<R>(), (context) => {
+      const run = (payload: unknown) => Effect.scoped(Effect.provideContext(handler(payload as never), context))
       return Context.make(handlerKey(this.name), { run: run as Registered["run"] })
     }))
   }

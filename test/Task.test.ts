@@ -334,11 +334,10 @@ describe("Task.toLayer", () => {
   })
 })
 
-/** Laws that do not hold yet: each turns red when src/Task.ts is mended, and then loses its `fails`. */
-describe("Task.toLayer: known gaps", () => {
+describe("Task.toLayer: what belongs to the building of the layer stays there", () => {
   class Connection extends Context.Service<Connection, string>()("effect/sql/SqlClient/TransactionConnection/test") {}
 
-  it.fails("a handler whose layer is built inside a run sees its own run, not that one", () =>
+  it("a handler whose layer is built inside a run sees its own run, not that one", () =>
     Effect.runPromise(Effect.scoped(Effect.gen(function*() {
       const seen: Array<string> = []
       const live = Ping.toLayer(() => Effect.map(Run.CurrentRun, (run) => void seen.push(run.id)))
@@ -347,7 +346,7 @@ describe("Task.toLayer: known gaps", () => {
       assert.deepStrictEqual(seen, ["r"])
     }))))
 
-  it.fails("a handler whose layer is built inside a transaction does not run in it", () =>
+  it("a handler whose layer is built inside a transaction does not run in it", () =>
     Effect.runPromise(Effect.scoped(Effect.gen(function*() {
       const seen: Array<boolean> = []
       const live = Ping.toLayer(() =>

@@ -18,6 +18,7 @@ import { hostname } from "node:os"
 import { pid } from "node:process"
 import type * as Executor from "../Executor.ts"
 import type * as JobStore from "../JobStore.ts"
+import type { InvalidOption } from "../SchedulerError.ts"
 import { awaitEnd, stop } from "./cancel.ts"
 import { type Core, now, type Served } from "./core.ts"
 import type { EventHub } from "./events.ts"
@@ -48,10 +49,10 @@ export const make = Effect.fnUntraced(function*(options: {
   readonly events: EventHub
   readonly gate: Latch.Latch
   readonly times: Settings.EngineOptions
-}): Effect.fn.Return<Core, never, Scope.Scope> {
+}): Effect.fn.Return<Core, InvalidOption, Scope.Scope> {
   const { events, executors, gate, served, store } = options
   const live = Settings.isLive(yield* Clock.Clock)
-  const settings = Settings.resolve(options.times, store.capabilities, live)
+  const settings = yield* Settings.resolve(options.times, store.capabilities, live)
   const host = hostname()
   const outage = Outage.make(events, yield* now)
   const settler = yield* Settler.make(store, outage, settings.settleBatch)

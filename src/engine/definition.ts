@@ -3,6 +3,7 @@
  */
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
+import { show } from "../internal/show.ts"
 import type * as Job from "../Job.ts"
 import type * as JobStore from "../JobStore.ts"
 import * as Policy from "../Policy.ts"
@@ -51,7 +52,7 @@ export const define = Effect.fnUntraced(
     if (!Trigger.isTrigger(definition.trigger)) {
       return yield* new InvalidOption({
         field: "trigger",
-        value: String(definition.trigger),
+        value: show(definition.trigger),
         expected: "a Trigger; a Schedule made by a Schedule combinator cannot be stored, use Trigger's own combinators"
       })
     }
@@ -80,7 +81,7 @@ export const encodePayload = (task: Task.Any, payload: unknown): Effect.Effect<s
   Effect.mapError(codecsOf(task).payload.encode(payload), (error) =>
     new InvalidOption({
       field: "payload",
-      value: preview(payload),
+      value: show(payload),
       expected: `what the payload Schema of task ${task.name} accepts (${error.message.replaceAll("\n", "; ")})`
     }))
 
@@ -88,18 +89,8 @@ const encodeMetadata = (metadata: unknown): Effect.Effect<string, InvalidOption>
   Effect.try({
     try: () => JSON.stringify(metadata),
     catch: (cause) =>
-      new InvalidOption({ field: "metadata", value: preview(metadata), expected: `plain JSON data (${String(cause)})` })
+      new InvalidOption({ field: "metadata", value: show(metadata), expected: `plain JSON data (${String(cause)})` })
   })
-
-/** A value as an error message shows it. */
-const preview = (value: unknown): string => {
-  try {
-    const text = JSON.stringify(value) ?? String(value)
-    return text.length > 200 ? text.slice(0, 200) + "…" : text
-  } catch {
-    return String(value)
-  }
-}
 
 const maxIdLength = 255
 
@@ -110,7 +101,7 @@ export const checkId = (id: string): Effect.Effect<string, InvalidOption> =>
     : Effect.fail(
       new InvalidOption({
         field: "id",
-        value: preview(id),
+        value: show(id),
         expected: `1 to ${maxIdLength} characters without control characters`
       })
     )

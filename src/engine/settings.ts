@@ -3,8 +3,11 @@
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import { toMillis } from "../internal/duration.ts"
 import type { Capabilities } from "../JobStore.ts"
+import { InvalidOption } from "../SchedulerError.ts"
 
 /** What a caller may set; see `Scheduler.Options`. */
 export interface EngineOptions {
@@ -42,19 +45,34 @@ export interface Settings {
  */
 export const isLive = (clock: Clock.Clock): boolean => clock === Context.get(Context.empty(), Clock.Clock)
 
-export const resolve = (options: EngineOptions, capabilities: Capabilities, live: boolean): Settings => {
-  const millis = (input: Duration.Input | undefined, fallback: number) =>
-    input === undefined ? fallback : Duration.toMillis(Duration.fromInputUnsafe(input))
+export const resolve = Effect.fnUntraced(function*(
+  options: EngineOptions,
+  capabilities: Capabilities,
+  live: boolean
+): Effect.fn.Return<Settings, InvalidOption> {
   const { shared } = capabilities
-  return {
-    lease: millis(options.lease, 20_000),
-    beat: millis(options.beat, 5_000),
-    reap: millis(options.reap, shared && live ? 5_000 : Infinity),
-    poll: millis(options.poll, shared && !capabilities.push && live ? 1_000 : Infinity),
-    reread: millis(options.reread, live ? 30_000 : Infinity),
-    grace: millis(options.grace, live ? 30_000 : 0),
+  const millis = (key: keyof EngineOptions, fallback: number, minimum = 1) => {
+    const input = options[key]
+    const endless = key !== "lease" && key !== "beat"
+    return input === undefined ? Effect.succeed(fallback) : toMillis(key, input, { minimum, endless })
+  }
+  const settings: Settings = {
+    lease: yield* millis("lease", 20_000),
+    beat: yield* millis("beat", 5_000),
+    reap: yield* millis("reap", shared && live ? 5_000 : Infinity),
+    poll: yield* millis("poll", shared && !capabilities.push && live ? 1_000 : Infinity),
+    reread: yield* millis("reread", live ? 30_000 : Infinity),
+    grace: yield* millis("grace", live ? 30_000 : 0, 0),
     planBatch: 512,
     claimBatch: 512,
     settleBatch: 512
   }
-}
+  if (settings.beat * 2 > settings.lease) {
+    return yield* new InvalidOption({
+      field: "beat",
+      value: `${settings.beat} ms`,
+      expected: `at most half the lease, which is ${settings.lease} ms: one late beat must not cost the node its runs`
+    })
+  }
+  return settings
+})

@@ -104,6 +104,22 @@ describe("the whole scheduler", () => {
   })
 })
 
+describe("times that make no sense are refused", () => {
+  const refuses = (options: object, field: string) =>
+    it.effect(JSON.stringify(options), () =>
+      Effect.gen(function*() {
+        const store = yield* MemoryJobStore.make()
+        const error = yield* Effect.flip(Effect.scoped(start(store, world(), options)))
+        assert.strictEqual(error._tag, "InvalidOption")
+        assert.strictEqual(error.field, field)
+      }))
+  refuses({ lease: "soon" }, "lease")
+  refuses({ beat: 0 }, "beat")
+  refuses({ lease: "4 seconds", beat: "3 seconds" }, "beat")
+  refuses({ grace: -1 }, "grace")
+  refuses({ concurrency: 0 }, "concurrency")
+})
+
 describe("supervision", () => {
   it.effect("a fiber that dies starts again, and says so", () => {
     const w = world()
