@@ -10,6 +10,25 @@
  * By default a commit is on the disk before a verb answers (`synchronous: "full"`), so what was promised survives a power failure.
  * Processes that share a file do not wake each other: an idle one finds new work when it polls.
  *
+ * **Example** (Jobs in a file of their own)
+ *
+ * ```ts
+ * import { SqliteJobStore } from "effect-scheduler/sqlite"
+ *
+ * const Store = SqliteJobStore.layerFile("jobs.db")
+ * ```
+ *
+ * **Example** (Jobs beside the program's own tables)
+ *
+ * ```ts
+ * import { Layer } from "effect"
+ * import { SqliteClient, SqliteJobStore } from "effect-scheduler/sqlite"
+ *
+ * const Database = SqliteClient.layer({ filename: "app.db" })
+ * // what is scheduled inside `sql.withTransaction` is committed, or rolled back, with the program's own writes
+ * const Store = SqliteJobStore.layer().pipe(Layer.provideMerge(Database))
+ * ```
+ *
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
@@ -18,7 +37,7 @@ import { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 import * as Os from "node:os"
 import { type Capabilities, JobStore, type Service } from "../JobStore.ts"
-import type { StoreError } from "../SchedulerError.ts"
+import { StoreError } from "../SchedulerError.ts"
 import { storeError } from "./sql/errors.ts"
 import * as Migrations from "./sql/migrations.ts"
 import * as SqlJobStore from "./sql/SqlJobStore.ts"
@@ -47,6 +66,14 @@ export interface Options {
   readonly isAlive?: ((pid: number) => boolean) | undefined
 }
 
+/**
+ * The same for a store that opens its file itself.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface FileOptions extends Options, Omit<SqliteClient.Options, "filename"> {}
+
 const isAlive = (pid: number): boolean => {
   try {
     process.kill(pid, 0)
@@ -57,7 +84,19 @@ const isAlive = (pid: number): boolean => {
   }
 }
 
-const prefixOf = (options: Options): string => options.prefix ?? "scheduler_"
+/** The prefix is part of the statements' text. */
+const tablesOf = (options: Options): Effect.Effect<Migrations.Options, StoreError> => {
+  const prefix = options.prefix ?? "scheduler_"
+  return /^([A-Za-z_][A-Za-z0-9_]*)?$/.test(prefix) ? Effect.succeed({ dialect, prefix }) : Effect.fail(
+    new StoreError({
+      verb: "open",
+      retryable: false,
+      message: `prefix: got ${
+        JSON.stringify(prefix)
+      }, expected letters, digits and underscores, not beginning with a digit`
+    })
+  )
+}
 
 const capabilitiesOf = Effect.fnUntraced(function*(sql: SqlClient) {
   const [main] = yield* sql<{ readonly file: string }>`SELECT file FROM pragma_database_list WHERE name = 'main'`
@@ -80,7 +119,7 @@ const capabilitiesOf = Effect.fnUntraced(function*(sql: SqlClient) {
  */
 export const make: (options?: Options) => Effect.Effect<Service, StoreError, SqlClient> = Effect.fnUntraced(
   function*(options: Options = {}) {
-    const tables = { dialect, prefix: prefixOf(options) }
+    const tables = yield* tablesOf(options)
     yield* options.migrate === false ? Migrations.check(tables) : Migrations.migrate(tables)
     return yield* SqlJobStore.make({
       ...tables,
@@ -107,7 +146,7 @@ export const layer = (options?: Options): Layer.Layer<JobStore, StoreError, SqlC
  * @since 0.1.0
  */
 export const layerMigrate = (options: Options = {}): Layer.Layer<never, StoreError, SqlClient> =>
-  Layer.effectDiscard(Migrations.migrate({ dialect, prefix: prefixOf(options) }))
+  Layer.effectDiscard(Effect.flatMap(tablesOf(options), Migrations.migrate))
 
 /**
  * A store in a file of its own, and the client that it uses.
@@ -117,7 +156,7 @@ export const layerMigrate = (options: Options = {}): Layer.Layer<never, StoreErr
  */
 export const layerFile = (
   filename: string,
-  options: Options & Omit<SqliteClient.Options, "filename"> = {}
+  options: FileOptions = {}
 ): Layer.Layer<JobStore | SqlClient, StoreError> =>
   layer(options).pipe(Layer.provideMerge(
     Layer.catch(

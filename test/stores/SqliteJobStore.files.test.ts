@@ -108,6 +108,13 @@ describe("a file", () => {
       yield* using(filename, (store) => store.insertJobs([job("j1")]), { migrate: false })
     }))
 
+  it.effect("with a prefix that no table can have is refused", () =>
+    Effect.gen(function*() {
+      const error = yield* Effect.flip(using(":memory:", () => Effect.void, { prefix: "my-jobs." }))
+      assert.strictEqual(error._tag, "StoreError")
+      assert.match(error.message, /prefix: got "my-jobs\."/)
+    }))
+
   it.effect("says what it promises", () =>
     Effect.gen(function*() {
       const filename = yield* temporaryFile

@@ -41,7 +41,7 @@ export const make = (db: Database, admission: Admission): Verbs<"enqueue" | "cla
     sql`UPDATE ${runs} SET state = 'ready', order_at = ready_at - boost, wake_at = NULL
         WHERE ns = ${ns} AND id IN (SELECT id FROM (
           SELECT id FROM ${runs} WHERE ns = ${ns} AND wake_at <= ${now} ORDER BY wake_at LIMIT ${wokenPerStatement}
-        ) w)`
+        ) woken)`
 
   /** The heads of the lanes' queues, each found in its index, and of those the first. */
   const first = (lanes: ReadonlyArray<string>, limit: number): Sql<ReadonlyArray<RunRow>> => {

@@ -94,7 +94,7 @@ export const make = (
     for (const node of gone) {
       const left = limit - claims.length
       if (left <= 0) break
-      // one more than may be taken tells whether the node is left with some
+      // a node that is left with some is remembered, and its turn comes again
       const held = yield* standings.where(sql``, sql`r.node = ${node}`)
       claims.push(...held.slice(0, left))
       if (held.length <= left) empty.push(node)

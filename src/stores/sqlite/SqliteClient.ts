@@ -106,12 +106,21 @@ const open = (options: Options): Effect.Effect<DatabaseSync, SqlError> =>
     }
   })
 
+interface Prepared {
+  readonly statement: StatementSync
+  readonly yieldsRows: boolean
+}
+
 const connectionOf = (db: DatabaseSync): Connection => {
-  const statements = new Map<string, StatementSync>()
-  const prepare = (text: string): StatementSync => {
+  const prepareNew = (text: string): Prepared => {
+    const statement = db.prepare(text)
+    return { statement, yieldsRows: statement.columns().length > 0 }
+  }
+  const statements = new Map<string, Prepared>()
+  const prepare = (text: string): Prepared => {
     let statement = statements.get(text)
     if (statement === undefined) {
-      statement = db.prepare(text)
+      statement = prepareNew(text)
       if (statements.size >= keptStatements) statements.delete(statements.keys().next().value!)
     } else {
       // the least recently used comes first
@@ -128,9 +137,9 @@ const connectionOf = (db: DatabaseSync): Connection => {
   ): Effect.Effect<any, SqlError> =>
     Effect.suspend((): Effect.Effect<any, SqlError> => {
       try {
-        const statement = keep ? prepare(text) : db.prepare(text)
+        const { statement, yieldsRows } = keep ? prepare(text) : prepareNew(text)
         const input = parameters.map(toInput)
-        if (statement.columns().length === 0) {
+        if (!yieldsRows) {
           const changes = statement.run(...input)
           return Effect.succeed(as === "raw" ? changes : [])
         }

@@ -33,7 +33,7 @@ const plansOf = <A, E, R>(verb: Effect.Effect<A, E, R>) =>
 const isSlow = (step: string): boolean => /SCAN (?!.*(VALUES CLAUSE|CONSTANT ROW))/.test(step) && !derived.test(step)
 
 /** Steps over what a subquery has narrowed down already. */
-const derived = /SCAN (k|q|g|w|heads|lane\d+|\(subquery-\d+\))$/
+const derived = /SCAN (k|q|g|woken|heads|lane\d+|\(subquery-\d+\))$/
 
 const jobs = Array.from({ length: 5 }, (_, i) => job(`j${i}`))
 const lanes = ["default/Task", "default/Other", "process/Task"]
@@ -80,6 +80,7 @@ const verbs: Record<string, (store: Service) => Effect.Effect<unknown, unknown>>
   verdicts: (store) => store.verdicts({ job: "j0", incarnation: "i1", at: at(10), limit: 1 }),
   beat: (store) => store.beat({ id: "n1", host: "here", pid: 1, expiresAt: at(1) }),
   sweep: (store) => store.sweep({ now: at(9002), before: at(940), limit: 10 }),
+  reap: (store) => store.reap({ now: at(9002), includeExpired: true, limit: 10 }),
   leave: (store) => store.leave({ node: "n1", now: at(9000) })
 }
 
