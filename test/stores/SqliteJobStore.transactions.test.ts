@@ -63,6 +63,26 @@ describe("a store on the caller's client", () => {
       assert.deepStrictEqual(rows.map(({ id, state }) => [id, state]), [["before", "ready"]])
     }).pipe(Effect.provide(store)))
 
+  it.effect("is gone when the commit itself fails, and the next transaction works", () =>
+    Effect.gen(function*() {
+      const sql = yield* SqlClient
+      const store = yield* JobStore
+      const { heard } = yield* listen
+      yield* sql`CREATE TABLE customers (id TEXT PRIMARY KEY)`
+      yield* sql`CREATE TABLE orders (customer TEXT REFERENCES customers (id) DEFERRABLE INITIALLY DEFERRED)`
+      const order = (id: string) =>
+        sql.withTransaction(Effect.andThen(
+          sql`INSERT INTO orders VALUES ('nobody')`,
+          store.enqueue({ runs: [run(id)], now: at(0) })
+        ))
+      assert.strictEqual((yield* Effect.flip(order("r1")))._tag, "SqlError")
+      assert.deepStrictEqual(yield* store.runs({ limit: 10 }), [])
+      assert.deepStrictEqual(yield* heard, [])
+      yield* sql`INSERT INTO customers VALUES ('nobody')`
+      yield* order("r2")
+      assert.deepStrictEqual(yield* heard, ["ready"])
+    }).pipe(Effect.provide(store)))
+
   it.effect("a verb that fails inside it leaves the caller's writes alone", () =>
     Effect.gen(function*() {
       const sql = yield* SqlClient

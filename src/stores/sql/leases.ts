@@ -72,7 +72,7 @@ export const make = (
 
   const leave = Effect.fnUntraced(function*(node: string, now: number) {
     yield* sql`DELETE FROM ${nodes} WHERE ns = ${ns} AND id = ${node}`
-    yield* take(yield* standings.where(sql``, sql`r.node = ${node}`), now)
+    yield* take(yield* standings.where(sql`r.node = ${node}`), now)
   })
 
   const reap = Effect.fnUntraced(function*({ includeExpired, limit, now }: Parameters<Service["reap"]>[0]) {
@@ -95,7 +95,7 @@ export const make = (
       const left = limit - claims.length
       if (left <= 0) break
       // a node that is left with some is remembered, and its turn comes again
-      const held = yield* standings.where(sql``, sql`r.node = ${node}`)
+      const held = yield* standings.where(sql`r.node = ${node}`)
       claims.push(...held.slice(0, left))
       if (held.length <= left) empty.push(node)
     }

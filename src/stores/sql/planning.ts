@@ -139,14 +139,13 @@ export const make = (db: Database, admission: Admission, standings: Standings): 
   })
 
   const cancelGoing = Effect.fnUntraced(function*(changes: ReadonlyArray<Change>, now: number, hints: Hints) {
-    for (const { cancel, incarnation, job } of changes) {
-      if (cancel === null) continue
-      const going = yield* standings.where(
-        sql``,
-        sql`r.job = ${job} AND r.incarnation = ${incarnation} AND r.finished IS NULL`
-      )
-      // nothing of the incarnation is left to move up
-      yield* standings.cancel(going, encodeCancel(cancel), now, null, hints)
+    const byRequest = Map.groupBy(
+      changes.filter(({ cancel }) => cancel !== null),
+      ({ cancel }) => encodeCancel(cancel!)
+    )
+    for (const [request, families] of byRequest) {
+      // nothing of these incarnations is left to move up
+      yield* standings.cancel(yield* standings.goingOf(families), request, now, null, hints)
     }
   })
 

@@ -51,7 +51,7 @@ export const make = (db: Database, admission: Admission, standings: Standings): 
       selected = yield* standings.byIds(request.runs)
     } else if (job !== undefined) {
       const ofIncarnation = incarnation === undefined ? sql`` : sql` AND r.incarnation = ${incarnation}`
-      selected = yield* standings.where(sql``, sql`r.job = ${job} AND r.finished IS NULL${ofIncarnation}`)
+      selected = yield* standings.where(sql`r.job = ${job} AND r.finished IS NULL${ofIncarnation}`)
     }
     const ends = yield* standings.cancel(selected, encodeCancel(request.request), now, expiresAt, hints)
     yield* admission.promote(familiesOf(ends), now, hints)

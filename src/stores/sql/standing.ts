@@ -8,7 +8,7 @@
 import * as Effect from "effect/Effect"
 import type { Fragment } from "effect/sql/Statement"
 import type { CancelRequest } from "../../JobStore.ts"
-import { queued } from "./admission.ts"
+import { type Family, queued } from "./admission.ts"
 import { type Database, forRows, type Sql, type Values } from "./Database.ts"
 import type { Hints } from "./Hints.ts"
 import * as Table from "./Table.ts"
@@ -36,6 +36,7 @@ const writtenColumns = [...written.columns, Table.wakeAt]
 /** What that depends on. */
 const read = Table.pick(Table.runs, [...changing, "job", "incarnation", "planned", "boost", "atMostOnce"])
 const ids = [Table.runs.of.id]
+const families = [Table.runs.of.job, Table.runs.of.incarnation]
 
 export type Standing = ReturnType<typeof read.decode>
 
@@ -74,8 +75,10 @@ export const encodeCancel = ({ by, reason }: CancelRequest): string => JSON.stri
 
 export interface Standings {
   readonly byIds: (ids: Iterable<string>) => Sql<ReadonlyArray<Standing>>
-  /** Those of a table expression `k` that `r` is joined to. */
-  readonly where: (from: Fragment, condition: Fragment) => Sql<ReadonlyArray<Standing>>
+  /** The going runs of families. */
+  readonly goingOf: (families: Iterable<Family>) => Sql<ReadonlyArray<Standing>>
+  /** Those of the runs `r` that a condition holds for. */
+  readonly where: (condition: Fragment) => Sql<ReadonlyArray<Standing>>
   readonly write: (runs: ReadonlyArray<Standing>) => Sql<void>
   /** Running runs are flagged, all others that are going end. */
   readonly cancel: (
@@ -106,15 +109,32 @@ export const make = (db: Database): Standings => {
       sql`UPDATE ${runs} SET cancel = ${cancel}
           WHERE ns = ${ns} AND id IN (SELECT k.id FROM ${rows} k) AND cancel IS NULL`)
 
-  const where = (from: Fragment, condition: Fragment): Sql<ReadonlyArray<Standing>> =>
+  const select = (from: Fragment, condition: Fragment): Sql<ReadonlyArray<Standing>> =>
     Effect.map(
-      sql`SELECT ${columns} FROM ${from} ${runs} r WHERE r.ns = ${ns} AND ${condition} ${lock}`.values,
+      sql`SELECT ${columns} FROM ${from} WHERE r.ns = ${ns} AND ${condition} ${lock}`.values,
       (rows) => rows.map(read.decode)
     )
 
-  const byId = sql`r.id = k.id`
+  const allRuns = sql`${runs} r`
+  const where = (condition: Fragment) => select(allRuns, condition)
+
+  const isNamed = sql`r.id = k.id`
   const byIds = (wanted: Iterable<string>) =>
-    forRows(db, ids, Array.from(new Set(wanted), (id) => [id]), (rows) => where(sql`${rows} k CROSS JOIN`, byId))
+    forRows(
+      db,
+      ids,
+      Array.from(new Set(wanted), (id) => [id]),
+      (rows) => select(sql`${rows} k CROSS JOIN ${allRuns}`, isNamed)
+    )
+
+  const isGoing = sql`r.job = k.job AND r.incarnation = k.incarnation AND r.finished IS NULL`
+  const goingOf = (wanted: Iterable<Family>) =>
+    forRows(
+      db,
+      families,
+      Array.from(wanted, ({ incarnation, job }) => [job, incarnation]),
+      (rows) => select(sql`${rows} k CROSS JOIN ${allRuns}`, isGoing)
+    )
 
   const write = (standings: ReadonlyArray<Standing>): Sql<void> =>
     Effect.asVoid(
@@ -146,5 +166,5 @@ export const make = (db: Database): Standings => {
     return ends
   })
 
-  return { byIds, where, write, cancel }
+  return { byIds, goingOf, where, write, cancel }
 }
