@@ -5,7 +5,7 @@
  *     15:40:57.003Z  started    invoices  15:40:57.000Z  3 ms     attempt 1
  *     15:40:57.105Z  succeeded  invoices  15:40:57.000Z           took 102 ms, next 15:41:00.000Z: {"sent":2}
  */
-import { Console, Context, type DateTime, Effect, FiberSet, Layer, Stream } from "effect"
+import { Console, Context, type DateTime, Effect, FiberSet, identity, Layer, References, Stream } from "effect"
 import { Scheduler, type SchedulerEvent } from "effect-scheduler"
 import * as text from "./text.ts"
 
@@ -121,14 +121,15 @@ const render = (event: SchedulerEvent.SchedulerEvent, line: Line, jobWidth: numb
   )
 
 /** Prints every event, and after each run its job's next occurrence. Returns when the scheduler has stopped. */
-const print = Effect.fnUntraced(function*(scheduler: Scheduler.Service) {
+const print = Effect.fnUntraced(function*(scheduler: Scheduler.Service, nameOf: (job: string) => string) {
   let jobWidth = 12
   let stopping = false
   yield* Stream.runForEach(
     Stream.takeUntil(scheduler.events, (event) => event._tag === "SchedulerStopped"),
     Effect.fnUntraced(function*(event) {
-      const line = describe(event)
-      if (line === undefined) return
+      const described = describe(event)
+      if (described === undefined) return
+      const line = { ...described, job: described.job === undefined ? undefined : nameOf(described.job) }
       if (event._tag === "SchedulerStopping") stopping = true
       jobWidth = Math.max(jobWidth, line.job?.length ?? 0)
       // While the scheduler stops, its store may be gone before this line is printed, and nothing comes next anyway.
@@ -149,7 +150,11 @@ const print = Effect.fnUntraced(function*(scheduler: Scheduler.Service) {
  * for the last line, which is added first, comes after the scheduler has stopped.
  */
 export const printed = <E, R>(
-  scheduler: Layer.Layer<Scheduler.Scheduler, E, R>
+  scheduler: Layer.Layer<Scheduler.Scheduler, E, R>,
+  options: {
+    /** How a job is called in the log. Default: by its id. */
+    readonly nameOf?: ((job: string) => string) | undefined
+  } = {}
 ): Layer.Layer<Scheduler.Scheduler, E, R> =>
   Layer.effect(
     Scheduler.Scheduler,
@@ -157,7 +162,10 @@ export const printed = <E, R>(
       const printer = yield* FiberSet.make<void>()
       yield* Effect.addFinalizer(() => FiberSet.awaitEmpty(printer))
       const service = Context.get(yield* Layer.build(scheduler), Scheduler.Scheduler)
-      yield* FiberSet.run(printer, print(service))
+      yield* FiberSet.run(printer, print(service, options.nameOf ?? identity))
       return service
     })
+  ).pipe(
+    // What the library would warn of, a run that fails for instance, has its line here.
+    Layer.provide(Layer.succeed(References.MinimumLogLevel)("Error"))
   )

@@ -5,16 +5,25 @@ import { type DateTime, Option } from "effect"
 import { type Job, Trigger } from "effect-scheduler"
 import * as text from "./text.ts"
 
-/** The next occurrences of a job, the first of which may be due already. */
-export const upcoming = (job: Job.Job, count: number): ReadonlyArray<DateTime.Utc> => {
+/** The first `count` instants after one. */
+export const upcoming = (
+  trigger: Trigger.Trigger,
+  after: DateTime.Utc,
+  count: number,
+  anchor = after
+): ReadonlyArray<DateTime.Utc> => {
   const instants: Array<DateTime.Utc> = []
-  let next = job.next
-  while (next !== undefined && instants.length < count && job.trigger !== undefined) {
-    instants.push(next)
-    next = Option.getOrUndefined(Trigger.next(job.trigger, { after: next, anchor: job.anchor }))
+  while (instants.length < count) {
+    const next = Trigger.next(trigger, { after: instants.at(-1) ?? after, anchor })
+    if (Option.isNone(next)) break
+    instants.push(next.value)
   }
   return instants
 }
+
+/** What a job has to come: its next occurrence, which may be due already, and those behind it. */
+const ofJob = ({ anchor, next, trigger }: Job.Job, count: number): ReadonlyArray<DateTime.Utc> =>
+  next === undefined || trigger === undefined ? [] : [next, ...upcoming(trigger, next, count - 1, anchor)]
 
 /** A trigger in the words of its definition. */
 export const trigger = (spec: Trigger.Trigger["spec"]): string => {
@@ -38,14 +47,14 @@ export const trigger = (spec: Trigger.Trigger["spec"]): string => {
   }
 }
 
-/** The table, with `count` instants for each job. */
-export const render = (jobs: ReadonlyArray<Job.Job>, count = 3): string =>
+/** The table, with the next three instants of each job. */
+export const render = (jobs: ReadonlyArray<Job.Job>): string =>
   text.table(
-    ["job", "trigger", "state", `next ${count} (UTC)`],
+    ["job", "trigger", "state", "next 3 (UTC)"],
     jobs.map((job) => [
       job.id,
       job.trigger === undefined ? job.problem ?? "" : trigger(job.trigger.spec),
       job.state,
-      upcoming(job, count).map(text.plan).join("  ")
+      ofJob(job, 3).map(text.plan).join("  ")
     ])
   )
