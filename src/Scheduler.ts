@@ -392,7 +392,10 @@ export const make = Effect.fnUntraced(function*<const Tasks extends ReadonlyArra
   // Fibers are forked from the scheduler's own context, whoever's call starts them.
   const own = Context.add(yield* captured<never>(), Scope.Scope, scope)
   const start = (parts: Pick<Parameters<typeof Engine.make>[0], "store" | "executors" | "served">) =>
-    Effect.updateContext(Engine.make({ ...parts, events, gate, times: options }), (_: Context.Context<never>) => own)
+    Effect.updateContext(
+      Engine.make({ ...parts, events, gate, times: options }),
+      (_caller: Context.Context<never>) => own
+    )
 
   const closures = Closures.make()
   const localCore = yield* Effect.cached(Effect.gen(function*() {

@@ -14,6 +14,8 @@ export type Stop =
   | "shutdown"
   /** The store gave the run to another node: nothing that happened here may change it. */
   | "lost"
+  /** The node's lease ran out while the store did not answer: somebody else may decide that the run is lost. */
+  | "expired"
 
 /** How an attempt ended; texts are encoded JSON. */
 export type Ended =
@@ -59,6 +61,7 @@ export const settle = (input: {
       return { _tag: "Done", outcome: "undecodable", result: ended.error, counts: false }
     case "Interrupted":
       if (ended.by === "lost") return { _tag: "Nothing" }
+      if (ended.by === "expired") return { _tag: "Done", outcome: "abandoned", result: null, counts: true }
       if (ended.by !== "shutdown") return { _tag: "Done", outcome: "cancelled", result: null, counts: true }
       // Handing it back would start it a second time.
       return input.atMostOnce

@@ -5,6 +5,7 @@
  * slot given back.
  */
 import * as Cause from "effect/Cause"
+import type * as Context from "effect/Context"
 import * as DateTime from "effect/DateTime"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -79,7 +80,7 @@ const attempt = Effect.fnUntraced(function*(
       const body = Effect.provideService(
         limited(served.run(payload.value), row.id, policy.timeout),
         CurrentRun,
-        currentRun(row, started)
+        new Current(row, started)
       )
       const exit = yield* Effect.exit(restore(executor.execute(row, body)))
       failure = Exit.isFailure(exit) ? Option.getOrUndefined(Cause.findErrorOption(exit.cause)) : undefined
@@ -237,14 +238,32 @@ const replayable = Effect.fnUntraced(function*(
 
 const instant = (millis: number | null) => millis === null ? undefined : DateTime.makeUnsafe(millis)
 
-const currentRun = (row: JobStore.RunRow, started: number): CurrentRun["Service"] => ({
-  id: row.id,
-  job: row.job ?? undefined,
-  task: row.task,
-  origin: row.origin,
-  scheduledAt: DateTime.makeUnsafe(row.nominal ?? row.planned),
-  startedAt: DateTime.makeUnsafe(started),
-  attempt: row.attempt + 1,
-  idempotencyKey: row.id,
-  fence: row.fence
-})
+/** Made for every attempt and read by few: its instants are made when asked for. */
+class Current implements Context.Service.Shape<typeof CurrentRun> {
+  readonly id: string
+  readonly job: string | undefined
+  readonly task: string
+  readonly origin: JobStore.NewRun["origin"]
+  readonly attempt: number
+  readonly idempotencyKey: string
+  readonly fence: number
+  readonly #scheduled: number
+  readonly #started: number
+  constructor(row: JobStore.RunRow, started: number) {
+    this.id = row.id
+    this.job = row.job ?? undefined
+    this.task = row.task
+    this.origin = row.origin
+    this.attempt = row.attempt + 1
+    this.idempotencyKey = row.id
+    this.fence = row.fence
+    this.#scheduled = row.nominal ?? row.planned
+    this.#started = started
+  }
+  get scheduledAt(): DateTime.Utc {
+    return DateTime.makeUnsafe(this.#scheduled)
+  }
+  get startedAt(): DateTime.Utc {
+    return DateTime.makeUnsafe(this.#started)
+  }
+}

@@ -53,6 +53,17 @@ export const make = (core: Core): Lease => {
     }
   })
 
+  /** What must not run twice stops itself when others may take this node for lost. */
+  const expire = Effect.suspend(() => {
+    for (const running of core.running.values()) if (running.row.atMostOnce) stop(running, "expired")
+    return Effect.never
+  })
+  /** A beat that does not come through in time is waited for all the same, but the lease runs out meanwhile. */
+  const beatOrExpire = Effect.flatMap(
+    now,
+    (at) => Effect.raceFirst(beat, Effect.andThen(Effect.sleep(Math.max(0, beatenAt + settings.lease - at)), expire))
+  )
+
   return {
     secure: Effect.flatMap(now, (at) => at - beatenAt < settings.beat ? Effect.void : beat),
     loop: Effect.forever(Effect.gen(function*() {
@@ -60,7 +71,7 @@ export const make = (core: Core): Lease => {
       // A claim whose answer was lost is held too, though nothing runs here.
       if (core.running.size === 0 && unknown.size === 0) yield* core.holdWake.await
       yield* Effect.sleep(settings.beat)
-      if (core.running.size > 0 || unknown.size > 0 || (yield* now) - beatenAt < 2 * settings.beat) yield* beat
+      if (core.running.size > 0 || unknown.size > 0 || (yield* now) - beatenAt < 2 * settings.beat) yield* beatOrExpire
     }))
   }
 }

@@ -12,6 +12,7 @@ const ended = {
   itself: { _tag: "Interrupted", by: undefined },
   shutdown: { _tag: "Interrupted", by: "shutdown" },
   lost: { _tag: "Interrupted", by: "lost" },
+  expired: { _tag: "Interrupted", by: "expired" },
   late: { _tag: "DeadlineMissed" },
   undecodable: { _tag: "Undecodable", error: `{"message":"no field a"}` }
 } satisfies Record<string, Ended>
@@ -58,6 +59,7 @@ const always: ReadonlyArray<readonly [law: string, ended: Ended, next: Next]> = 
     ended.undecodable,
     done("undecodable", `{"message":"no field a"}`, false)
   ],
+  ["what stopped itself when its lease ran out is abandoned", ended.expired, done("abandoned", null)],
   ["a lost claim changes nothing", ended.lost, { _tag: "Nothing" }]
 ]
 

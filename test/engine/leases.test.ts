@@ -86,7 +86,7 @@ describe("leases", () => {
       yield* b.close
     }))
 
-  it.effect("an atMostOnce run of a lost node is abandoned", () =>
+  it.effect("an atMostOnce run stops itself when its node's lease has run out, and is abandoned", () =>
     Effect.gen(function*() {
       const store = yield* shared
       const first = world()
@@ -100,6 +100,9 @@ describe("leases", () => {
       cutOff.state.cut = true
       yield* TestClock.adjust("30 seconds")
       assert.deepStrictEqual(second.log, [])
+      const stopped = Number(first.log[1]?.split("@")[1])
+      assert.isAbove(stopped, 30_000)
+      assert.isAtMost(stopped, 50_000) // never later than the lease that began with the last beat
       const [row] = yield* store.runs({ ids: ["once"], limit: 1 })
       assert.strictEqual(row?.outcome, "abandoned")
       cutOff.state.cut = false
