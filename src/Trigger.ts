@@ -25,6 +25,7 @@ import * as Schema from "effect/Schema"
 import * as SchemaGetter from "effect/SchemaGetter"
 import * as SchemaIssue from "effect/SchemaIssue"
 import * as Bounded from "./triggers/bounded.ts"
+import type { MissingDay } from "./triggers/calendar-interval.ts"
 import { compile, normalize, TriggerSpec } from "./triggers/compile.ts"
 import type { CronFields, Days, Dialect } from "./triggers/cron/parse.ts"
 import { show, TriggerError } from "./triggers/error.ts"
@@ -52,6 +53,16 @@ export {
    */
   TriggerError
 } from "./triggers/error.ts"
+
+export type {
+  /**
+   * What becomes of a month that lacks the day.
+   *
+   * @category models
+   * @since 0.1.0
+   */
+  MissingDay
+} from "./triggers/calendar-interval.ts"
 
 export type {
   /**
@@ -453,6 +464,114 @@ export const parseCron = (
   expression: string | CronFields,
   options?: CronOptions
 ): Result.Result<Trigger, TriggerError> => result(() => cron(expression, options))
+
+/**
+ * How often, at which time of day and in which zone a calendar interval fires.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface CalendarIntervalOptions {
+  /** Years, months, weeks and days make up one step. Each is 0 unless given, and one of them must not be. */
+  readonly years?: number | undefined
+  readonly months?: number | undefined
+  readonly weeks?: number | undefined
+  readonly days?: number | undefined
+  /** The time of day: `"02:30"` or `"02:30:15"`. Default `"00:00"`. */
+  readonly at?: string | undefined
+  /** The date the steps are counted from, such as `"2026-01-31"`. Default: the date of the anchor in the zone. */
+  readonly start?: string | undefined
+  /** The last date allowed, inclusive. */
+  readonly end?: string | undefined
+  /** An IANA name, an offset such as `"+05:30"`, or a `DateTime.TimeZone`. Default UTC. */
+  readonly timeZone?: string | DateTime.TimeZone | undefined
+  /** What becomes of a wall time that a clock change skips. Default `"first-valid"`. */
+  readonly gap?: Gap | undefined
+  /** Which of the two instants fires when a wall time comes twice. Default `"first"`. */
+  readonly overlap?: Overlap | undefined
+  /** What becomes of a month that lacks the start's day: it is left out (`"skip"`, the default), or its last day is taken. */
+  readonly missingDay?: MissingDay | undefined
+}
+
+/**
+ * Fires every so many years, months, weeks or days, at a wall time.
+ *
+ * **Details**
+ *
+ * The k-th date is k times the years and months after the start, on the start's day of the month, and then k times the
+ * weeks and days later. Always counted from the start, so that the month after a clamped 28 February has its 31st again.
+ *
+ * Without `start` the dates are counted from the anchor's, and instants are strictly after the anchor; with `start` they are
+ * those at or after the anchor. Years end with 9999, and nothing fires before 1970.
+ *
+ * Throws a {@link TriggerError} for numbers, dates or times that cannot be read, an unknown zone, an `end` before `start`,
+ * and when nothing is left to fire.
+ *
+ * **Example** (The last day of each month, at half past two)
+ *
+ * ```ts
+ * import { DateTime, Option } from "effect"
+ * import { Trigger } from "effect-scheduler"
+ *
+ * const trigger = Trigger.calendarInterval({ months: 1, start: "2026-01-31", at: "02:30", missingDay: "clamp" })
+ * Option.map(Trigger.next(trigger, { after: "2026-02-01" }), DateTime.formatIso)
+ * // => Option.some("2026-02-28T02:30:00.000Z")
+ * ```
+ *
+ * @see {@link interval} for elapsed time
+ * @category constructors
+ * @since 0.1.0
+ */
+export const calendarInterval = (options: CalendarIntervalOptions): Trigger => {
+  const given: unknown = options
+  if (!isObject(given)) {
+    throw new TriggerError({
+      reason: "syntax",
+      field: "calendarInterval",
+      value: show(options),
+      expected: "an object such as { months: 1 }"
+    })
+  }
+  const {
+    at = "00:00",
+    days = 0,
+    end,
+    gap,
+    missingDay,
+    months = 0,
+    overlap,
+    start,
+    timeZone,
+    weeks = 0,
+    years = 0,
+    ...rest
+  } = options
+  for (const [field, amount] of Object.entries({ years, months, weeks, days })) {
+    if (!Number.isInteger(amount) || amount < 0) {
+      throw new TriggerError({ reason: "range", field, value: show(amount), expected: "a whole number, not negative" })
+    }
+  }
+  for (const name of Object.keys(rest)) {
+    throw new TriggerError({
+      reason: "option",
+      field: name,
+      value: show(name),
+      expected: "an option of calendarInterval"
+    })
+  }
+  return make({
+    _tag: "calendarInterval",
+    months: years * 12 + months,
+    days: weeks * 7 + days,
+    at,
+    ...(start === undefined ? {} : { start }),
+    ...(end === undefined ? {} : { end }),
+    timeZone: Zone.toText("timeZone", timeZone),
+    ...(gap === undefined ? {} : { gap }),
+    ...(overlap === undefined ? {} : { overlap }),
+    ...(missingDay === undefined ? {} : { missingDay })
+  })
+}
 
 const bounds = (options?: {
   readonly start?: DateTime.DateTime.Input | undefined

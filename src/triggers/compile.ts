@@ -7,6 +7,7 @@
 import * as Schema from "effect/Schema"
 import { after, type AfterSpec } from "./after.ts"
 import { between, type BetweenSpec } from "./between.ts"
+import { calendarInterval, type CalendarIntervalSpec } from "./calendar-interval.ts"
 import { cron, type CronSpec } from "./cron/cron.ts"
 import { dates, type DatesSpec } from "./dates.ts"
 import { interval, type IntervalSpec } from "./interval.ts"
@@ -19,13 +20,14 @@ import { union, type UnionSpec } from "./union.ts"
  * @category models
  * @since 0.1.0
  */
-export type TriggerSpec = DatesSpec | AfterSpec | IntervalSpec | CronSpec | UnionSpec | BetweenSpec
+export type TriggerSpec = DatesSpec | AfterSpec | IntervalSpec | CronSpec | CalendarIntervalSpec | UnionSpec | BetweenSpec
 
 const kinds: { readonly [Tag in TriggerSpec["_tag"]]: Kind<Extract<TriggerSpec, { readonly _tag: Tag }>> } = {
   dates,
   after,
   interval,
   cron,
+  calendarInterval,
   union,
   between
 }
@@ -47,6 +49,7 @@ export const TriggerSpec: Schema.Codec<TriggerSpec> = Schema.Union([
   after.schema(member),
   interval.schema(member),
   cron.schema(member),
+  calendarInterval.schema(member),
   union.schema(member),
   between.schema(member)
 ])
