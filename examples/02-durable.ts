@@ -13,6 +13,7 @@ import { FiberExecutor, Run, Scheduler, Task, Trigger } from "effect-scheduler"
 import { SqliteJobStore } from "effect-scheduler/sqlite"
 import { Argument, Command, Flag } from "effect/cli"
 import * as EventLog from "./terminal/EventLog.ts"
+import * as Failure from "./terminal/Failure.ts"
 import * as History from "./terminal/History.ts"
 import * as JobTable from "./terminal/JobTable.ts"
 
@@ -140,14 +141,15 @@ const office = Effect.fn("office")(function*(file: string, seconds: Option.Optio
 
 // A signal interrupts the program; the scheduler, which closes with it, lets runs that are going finish.
 Command.make("durable", {
-  file: Argument.String("file").pipe(
-    Argument.withDescription("the database"),
-    Argument.withDefault("jobs.db")
-  ),
+  file: Argument.String("file").pipe(Argument.withDescription("the database"), Argument.withDefault("jobs.db")),
   seconds: Flag.Finite("for").pipe(Flag.withDescription("stop after so many seconds"), Flag.optional)
-}, ({ file, seconds }) => office(file, seconds).pipe(Effect.provide(EventLog.printed(schedulerLive(file))))).pipe(
-  Command.withDescription("A small office whose jobs outlive its process"),
-  Command.run({ version: "0.1.0" }),
-  Effect.provide(NodeServices.layer),
-  NodeRuntime.runMain
-)
+}, ({ file, seconds }) =>
+  office(file, seconds).pipe(
+    Effect.provide(EventLog.printed(schedulerLive(file))),
+    Failure.tell
+  )).pipe(
+    Command.withDescription("A small office whose jobs outlive its process"),
+    Command.run({ version: "0.1.0" }),
+    Effect.provide(NodeServices.layer),
+    NodeRuntime.runMain
+  )

@@ -16,6 +16,7 @@ import { SqliteJobStore } from "effect-scheduler/sqlite"
 import { Argument, Command, Flag } from "effect/cli"
 import { basename } from "node:path"
 import * as EventLog from "../terminal/EventLog.ts"
+import * as Failure from "../terminal/Failure.ts"
 import * as JobTable from "../terminal/JobTable.ts"
 import * as text from "../terminal/text.ts"
 import * as Crontab from "./Crontab.ts"
@@ -146,11 +147,7 @@ Command.make(
         onSome: (seconds) => Effect.timeoutOption(running, seconds * 1_000)
       })
     },
-    // Its message says where to look in the file; where it was thrown helps nobody.
-    Effect.catchTag(
-      "CrontabError",
-      (error) => Effect.andThen(Console.error(error.message), Effect.sync(() => process.exitCode = 1))
-    )
+    Failure.tell
   )
 ).pipe(
   Command.withDescription("Runs the commands of a crontab"),

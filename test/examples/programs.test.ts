@@ -1,10 +1,15 @@
 // Live: real processes, a real clock, a real file. Each is bounded by what it waits for.
 import { NodeServices } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
-import { DateTime, Effect, FileSystem, Layer, Option } from "effect"
+import { DateTime, Effect, FileSystem, Layer, Option, Result } from "effect"
 import { Scheduler, Trigger } from "effect-scheduler"
 import { SqliteJobStore } from "effect-scheduler/sqlite"
+import { existsSync, readFileSync } from "node:fs"
+import { userInfo } from "node:os"
 import { DatabaseSync } from "node:sqlite"
+import { fileURLToPath } from "node:url"
+import * as Crontab from "../../examples/04-crontab/Crontab.ts"
+import * as EntryId from "../../examples/04-crontab/EntryId.ts"
 import { type Row, start } from "./Program.ts"
 
 const is = (what: string, job: string) => (row: Row) => row.what === what && row.job === job
@@ -110,6 +115,113 @@ describe("02-durable", () => {
       assert.deepStrictEqual(decidedTwice(file), [])
     }).pipe(Effect.provide(NodeServices.layer)), 90_000)
 })
+
+describe("04-crontab", () => {
+  it.live("lists the next fires and quits", () =>
+    Effect.gen(function*() {
+      const crontab = fileURLToPath(new URL("crontabs/system", import.meta.url))
+      const program = yield* start("04-crontab/main.ts", crontab, "--format", "system", "--list")
+      const { code, lines } = yield* program.end
+      assert.strictEqual(code, 0)
+      const entries = lines.slice(1).map((line) => line.split(/ {2,}/))
+      assert.deepStrictEqual(entries.map(([line]) => line), ["14", "15", "16", "17"])
+      const [, id, when, user, ...rest] = entries[0]!
+      assert.match(id!, /^system#[0-9a-f]{8}$/)
+      assert.strictEqual(when, "17 * * * * (UTC)")
+      assert.strictEqual(user, "root")
+      assert.match(rest[0]!, /:17:00Z$/)
+      assert.strictEqual(rest.length, 4) // three instants and the command
+    }).pipe(Effect.provide(NodeServices.layer)), 60_000)
+
+  it.live("names every place at which the file cannot be read", () =>
+    Effect.gen(function*() {
+      const fs = yield* FileSystem.FileSystem
+      const crontab = `${yield* fs.makeTempDirectoryScoped()}/broken`
+      yield* fs.writeFileString(crontab, "* * * * 9 a\n@daily b\nCRON_TZ=Nowhere\n")
+      const program = yield* start("04-crontab/main.ts", crontab)
+      const { code, lines } = yield* program.end
+      assert.strictEqual(code, 1)
+      assert.deepStrictEqual(lines.map((line) => line.split(" ")[0]), [`${crontab}:1:9:`, `${crontab}:3:9:`])
+    }).pipe(Effect.provide(NodeServices.layer)), 60_000)
+
+  it.live("runs commands, keeps what they print, and follows the file", () =>
+    Effect.gen(function*() {
+      const fs = yield* FileSystem.FileSystem
+      const directory = yield* fs.makeTempDirectoryScoped()
+      const crontab = `${directory}/crontab`
+      const hangs = `sleep 60 & echo $! > ${directory}/grandchild; wait`
+      const before = [
+        "SHELL = /bin/bash",
+        "GREETING = ' hello '",
+        `@reboot [[ $0 == /bin/bash ]] && echo "$GREETING$HOME"`,
+        "@reboot sort%b%a\\%",
+        "@reboot echo out; echo err >&2; exit 3",
+        "@reboot kill -9 $$",
+        "@reboot head -c 100000 /dev/zero | tr '\\0' x",
+        `@reboot ${hangs}`,
+        "0 0 1 1 * true"
+      ].join("\n")
+      yield* fs.writeFileString(crontab, before)
+      const program = yield* start("04-crontab/main.ts", crontab, "--db", `${directory}/cron.db`, "--timeout", "2")
+      const ended = (rows: ReadonlyArray<Row>) => rows.filter(({ what }) => /^(succeeded|failed|timedOut)$/.test(what))
+      yield* program.until("end of all six", (rows) => ended(rows).length === 6)
+
+      // One entry goes, one gets another time, one comes.
+      const after = before.replace("@reboot sort%b%a\\%\n", "").replace("1 1 *", "2 2 *") + "\n@yearly true new"
+      yield* fs.writeFileString(crontab, after)
+      yield* program.until("change of the file", (rows) => rows.some(({ what }) => what === "job removed"))
+      yield* program.signal("SIGTERM")
+      const { code, rows } = yield* program.end
+      assert.strictEqual(code, 130)
+      assert.strictEqual(rows.at(-1)!.what, "stopped")
+
+      const idsOf = (text: string) => {
+        const entries = Result.getOrThrow(Crontab.parse(text, { file: crontab, format: "user" }))
+        return new Map(EntryId.assign(crontab, entries).map(([id, { command }]) => [command, id]))
+      }
+      yield* Effect.gen(function*() {
+        const scheduler = yield* Scheduler.Scheduler
+        const jobs = yield* scheduler.list()
+        assert.sameMembers(jobs.map(({ id }) => id), [...idsOf(after).values()])
+        const changed = jobs.find(({ id }) => id === idsOf(before).get("true"))!
+        assert.strictEqual(DateTime.formatIso(changed.next!).slice(5), "02-02T00:00:00.000Z")
+
+        const runs = new Map((yield* scheduler.runs()).map((run) => [run.job, run]))
+        const resultOf = (command: string) => {
+          const run = runs.get(idsOf(before).get(command)!)!
+          return [run.outcome, run.result]
+        }
+        assert.deepStrictEqual(resultOf(`[[ $0 == /bin/bash ]] && echo "$GREETING$HOME"`), [
+          "succeeded",
+          { output: ` hello ${userInfo().homedir}\n`, dropped: 0 }
+        ])
+        assert.deepStrictEqual(resultOf("sort"), ["succeeded", { output: "a%\nb\n", dropped: 0 }])
+        assert.deepStrictEqual(resultOf("kill -9 $$"), [
+          "failed",
+          { _tag: "CommandKilled", signal: "SIGKILL", output: "", dropped: 0 }
+        ])
+        assert.deepStrictEqual(resultOf("head -c 100000 /dev/zero | tr '\\0' x"), [
+          "succeeded",
+          { output: "x".repeat(16 * 1024), dropped: 100_000 - 16 * 1024 }
+        ])
+        const [outcome, failure] = resultOf("echo out; echo err >&2; exit 3")
+        const { output, ...exit } = failure as { readonly output: string }
+        assert.deepStrictEqual([outcome, exit], ["failed", { _tag: "CommandFailed", exitCode: 3, dropped: 0 }])
+        assert.sameMembers(output.trimEnd().split("\n"), ["out", "err"])
+        assert.strictEqual(resultOf(hangs)[0], "timedOut")
+        const grandchild = Number(yield* fs.readFileString(`${directory}/grandchild`))
+        assert.isFalse(isAlive(grandchild))
+      }).pipe(
+        Effect.provide(
+          Scheduler.layer({ paused: true }).pipe(Layer.provide(SqliteJobStore.layerFile(`${directory}/cron.db`)))
+        )
+      )
+    }).pipe(Effect.provide(NodeServices.layer)), 90_000)
+})
+
+/** A zombie, which nobody in a container may care to bury, is dead too. */
+const isAlive = (pid: number) =>
+  existsSync(`/proc/${pid}/stat`) && !/\) [ZX]/.test(readFileSync(`/proc/${pid}/stat`, "utf8"))
 
 /** Occurrences that were fired and lie in a stretch that was not, or in two such stretches; asked of the file itself. */
 const decidedTwice = (file: string) => {
