@@ -140,6 +140,8 @@ export interface NewRun {
   readonly atMostOnce: boolean
   /** At most one *going* run has a given key. */
   readonly uniqueKey: string | null
+  /** For how many milliseconds the run is remembered once it is done. */
+  readonly retention: number
   /** Trace and span id of what created the run. */
   readonly trace: string | null
   readonly created: number
@@ -172,7 +174,7 @@ export interface RunRow extends NewRun {
   /** JSON of the encoded success, error or defect. */
   readonly result: string | null
   readonly progress: string | null
-  /** When the row may be forgotten; `null`: not while it is going. */
+  /** When the row may be forgotten: `finished + retention`, whichever verb ended the run; `null` while it is going. */
   readonly expiresAt: number | null
 }
 
@@ -329,7 +331,6 @@ export interface Settlement {
       readonly finished: number
       readonly attempt: number
       readonly attempts: string
-      readonly expiresAt: number | null
     }
     /** Another attempt at `readyAt`. */
     | {
@@ -355,7 +356,7 @@ export interface NodeRow {
   readonly id: string
   readonly host: string
   readonly pid: number
-  /** After this instant the node's claims may be taken over. */
+  /** The last instant of the lease: from the millisecond after it (`now > expiresAt`), the node's claims may be taken over. */
   readonly expiresAt: number
 }
 
@@ -441,6 +442,9 @@ export interface Service {
    * Claims up to `limit` ready runs of the lanes, by `orderAt`, then id: state `running`, `fence + 1`, `node`, `claimed = now`.
    * Waiting runs whose `readyAt` has come are made ready first (`orderAt = readyAt - boost`). `next` is the smallest `readyAt` that is
    * still in the future, or `null`.
+   *
+   * With a `limit` of 0 it only looks, which a node may do without a lease: nothing is claimed, and `next` is `now` when a run of the
+   * lanes is ready.
    */
   readonly claim: (request: {
     readonly node: string
@@ -487,8 +491,6 @@ export interface Service {
     readonly incarnation?: string
     readonly request: CancelRequest
     readonly now: number
-    /** `expiresAt` of the runs that end at once. */
-    readonly expiresAt: number | null
   }) => Effect.Effect<{
     readonly settled: ReadonlyArray<string>
     readonly flagged: ReadonlyArray<string>
@@ -505,7 +507,7 @@ export interface Service {
 
   /**
    * Takes the claims of nodes which the store knows to be gone (a dead process of this host) and, with `includeExpired`, of nodes
-   * whose lease has ended: at most `limit` runs become ready again, those that must not run twice end as `abandoned`, those flagged
+   * whose lease is over (`now > expiresAt`): at most `limit` runs become ready again, those that must not run twice end as `abandoned`, those flagged
    * for cancellation too. Such nodes are forgotten when nothing is left to them. A node beats before it claims: with `includeExpired`,
    * claims of a node that has no lease are taken as well.
    * Answers with the ids. Signals `ready`, `settled`.

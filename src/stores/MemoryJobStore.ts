@@ -95,7 +95,7 @@ export const make = (options: Options = {}): Effect.Effect<Service> =>
           jobs.delete(entry)
           break
       }
-      if (cancel !== null) runs.cancel(runs.goingIds(row.id, incarnation), cancel, now, null, hints)
+      if (cancel !== null) runs.cancel(runs.goingIds(row.id, incarnation), cancel, now, hints)
       for (const run of change.runs) runs.add(run, now, hints)
       for (const verdict of change.verdicts) verdicts.record(verdict)
       if (update._tag === "Delete") jobRemoved(row.id, incarnation)
@@ -136,10 +136,10 @@ export const make = (options: Options = {}): Effect.Effect<Service> =>
 
       note: ({ fence, progress, run }) => Effect.sync(() => runs.note(run, fence, progress)),
 
-      cancel: ({ expiresAt, incarnation, job, now, request, runs: ids }) =>
+      cancel: ({ incarnation, job, now, request, runs: ids }) =>
         verb((hints) => {
           const selected = ids ?? (job === undefined ? [] : runs.goingIds(job, incarnation))
-          runs.cancel(selected, request, now, expiresAt, hints)
+          runs.cancel(selected, request, now, hints)
           return { settled: hints.settled.slice(), flagged: hints.flagged.slice() }
         }),
 

@@ -54,8 +54,7 @@ describe("batches of any size", () => {
         const { flagged } = yield* store.cancel({
           runs: rest.runs.map(({ id }) => id),
           request: { reason: "no", by: "me" },
-          now: at(1003),
-          expiresAt: null
+          now: at(1003)
         })
         assert.strictEqual(flagged.length, size)
         const { abandoned } = yield* store.reap({ now: at(2000), includeExpired: true, limit: size })

@@ -242,7 +242,6 @@ describe("every verb happens wholly or not at all", () => {
         yield* store.enqueue({ now: at(0), runs: [run("alone", { job: "b", incarnation: "i1", serial: 1 })] })
         yield* store.enqueue({ now: at(0), runs: [run("next", { job: "b", incarnation: "i1", serial: 1 })] })
       }),
-    (store) =>
-      store.cancel({ runs: ["r1", "r2", "alone"], request: { reason: "no", by: "me" }, now: at(5), expiresAt: null })
+    (store) => store.cancel({ runs: ["r1", "r2", "alone"], request: { reason: "no", by: "me" }, now: at(5) })
   )
 })

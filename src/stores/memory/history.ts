@@ -34,7 +34,7 @@ export class History {
     const { family, row } = run
     this.byId.set(row.id, run)
     this.newest.add(run)
-    if (row.expiresAt !== null) this.expiries.add(run.expiry = new Expiry(row.expiresAt, run))
+    this.expiries.add(run.expiry = new Expiry(row.expiresAt!, run))
     if (family !== null) {
       family.going!.delete(run)
       if (family.going!.size === 0) family.going = undefined

@@ -21,7 +21,7 @@ export interface Taken {
 }
 
 /** What a run is given when it is over. */
-type Ending = Pick<RunRow, "finished" | "outcome"> & Partial<RunRow>
+type Ending = { readonly finished: number; readonly outcome: string } & Partial<RunRow>
 
 export class Runs {
   private readonly going = new Map<string, RunEntry>()
@@ -80,7 +80,8 @@ export class Runs {
       this.move(first, row)
       runs.push(row)
     }
-    return { runs, next: this.waiting.first?.row.readyAt ?? null }
+    const isWorth = limit <= 0 && queues.some((queue) => queue.size > 0)
+    return { runs, next: isWorth ? now : this.waiting.first?.row.readyAt ?? null }
   }
 
   settle(settlements: ReadonlyArray<Settlement>, now: number, hints: Hints): Array<"ok" | "already" | "stale"> {
@@ -101,13 +102,7 @@ export class Runs {
   }
 
   /** Ends the runs that are not running, and flags the others. */
-  cancel(
-    selected: ReadonlyArray<string>,
-    request: CancelRequest,
-    now: number,
-    expiresAt: number | null,
-    hints: Hints
-  ): void {
+  cancel(selected: ReadonlyArray<string>, request: CancelRequest, now: number, hints: Hints): void {
     const reason = JSON.stringify({ reason: request.reason, by: request.by })
     const flagged = new Set<string>()
     for (const id of selected) {
@@ -116,7 +111,7 @@ export class Runs {
       if (run.row.state === "running") {
         if (run.row.cancel === null) run.row = { ...run.row, cancel: reason }
         flagged.add(id)
-      } else this.end(run, cancelled(reason, now, expiresAt), hints)
+      } else this.end(run, cancelled(reason, now), hints)
     }
     for (const id of flagged) hints.flagged.push(id)
     this.promote(now, hints)
@@ -218,14 +213,14 @@ export class Runs {
     const { row } = run
     switch (next._tag) {
       case "Done": {
-        const { attempt, attempts, expiresAt, finished, outcome, result, started } = next
-        this.end(run, { attempt, attempts, expiresAt, finished, outcome, result, started }, hints)
+        const { attempt, attempts, finished, outcome, result, started } = next
+        this.end(run, { attempt, attempts, finished, outcome, result, started }, hints)
         break
       }
       case "Retry": {
         const { attempt, attempts, readyAt, started } = next
         if (row.cancel !== null) {
-          this.end(run, { ...cancelled(row.cancel, now, null), started, attempt, attempts }, hints)
+          this.end(run, { ...cancelled(row.cancel, now), started, attempt, attempts }, hints)
         } else {
           const state = stateAt(readyAt, now)
           const orderAt = state === "ready" ? readyAt - row.boost : null
@@ -235,7 +230,7 @@ export class Runs {
         break
       }
       case "Release": {
-        if (row.cancel !== null) this.end(run, cancelled(row.cancel, now, null), hints)
+        if (row.cancel !== null) this.end(run, cancelled(row.cancel, now), hints)
         else this.requeue(run, row.fence, hints)
         break
       }
@@ -311,7 +306,8 @@ export class Runs {
   }
 
   private end(run: RunEntry, ending: Ending, hints: Hints): void {
-    const row: RunRow = { ...run.row, ...ending, state: "done", orderAt: null, node: null }
+    const expiresAt = ending.finished + run.row.retention
+    const row: RunRow = { ...run.row, ...ending, state: "done", orderAt: null, node: null, expiresAt }
     this.move(run, row)
     this.going.delete(row.id)
     if (row.uniqueKey !== null) this.uniqueKeys.delete(row.uniqueKey)
@@ -364,6 +360,7 @@ const queued = (run: NewRun, state: RunState): RunRow => ({
   serial: run.serial,
   atMostOnce: run.atMostOnce,
   uniqueKey: run.uniqueKey,
+  retention: run.retention,
   trace: run.trace,
   created: run.created,
   state,
@@ -382,9 +379,4 @@ const queued = (run: NewRun, state: RunState): RunRow => ({
   expiresAt: null
 })
 
-const cancelled = (cancel: string, now: number, expiresAt: number | null): Ending => ({
-  cancel,
-  finished: now,
-  outcome: "cancelled",
-  expiresAt
-})
+const cancelled = (cancel: string, now: number): Ending => ({ cancel, finished: now, outcome: "cancelled" })

@@ -111,6 +111,7 @@ export const runs = make<RunRow>({
   serial: int("serial"),
   atMostOnce: flag("at_most_once"),
   uniqueKey: text("unique_key"),
+  retention: int("retention"),
   trace: text("trace"),
   created: int("created"),
   state: text("state"),

@@ -65,6 +65,7 @@ const arrival = Table.pick(Table.runs, [
   "serial",
   "atMostOnce",
   "uniqueKey",
+  "retention",
   "trace",
   "created",
   "state",

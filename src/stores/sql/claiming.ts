@@ -59,7 +59,7 @@ export const make = (db: Database, admission: Admission): Verbs<"enqueue" | "cla
   }
 
   const candidates = (lanes: ReadonlyArray<string>, limit: number): Sql<ReadonlyArray<RunRow>> => {
-    if (lanes.length === 0 || limit <= 0) return Effect.succeed([])
+    if (lanes.length === 0) return Effect.succeed([])
     if (lanes.length <= lanesPerStatement) return first(lanes, limit)
     const parts: Array<ReadonlyArray<string>> = []
     for (let i = 0; i < lanes.length; i += lanesPerStatement) parts.push(lanes.slice(i, i + lanesPerStatement))
@@ -76,7 +76,9 @@ export const make = (db: Database, admission: Admission): Verbs<"enqueue" | "cla
       yield* Effect.yieldNow
       next = yield* nextWake
     }
-    const ready = yield* candidates(Array.from(new Set(lanes)), limit)
+    const served = Array.from(new Set(lanes))
+    if (limit <= 0) return { runs: [], next: (yield* candidates(served, 1)).length > 0 ? now : next }
+    const ready = yield* candidates(served, limit)
     yield* forRows(
       db,
       ids,

@@ -43,7 +43,7 @@ const createTables = (sql: SqlClient, { dialect, prefix }: Options) => {
       ns ${key} NOT NULL, id ${key} NOT NULL, job ${key}, incarnation ${key}, nominal ${int}, planned ${int} NOT NULL,
       origin ${key} NOT NULL, task ${key} NOT NULL, task_version ${int} NOT NULL, lane ${key} NOT NULL,
       payload ${text} NOT NULL, policy ${text} NOT NULL, ready_at ${int}, boost ${int} NOT NULL, serial ${int},
-      at_most_once ${int} NOT NULL, unique_key ${key}, trace ${text}, created ${int} NOT NULL,
+      at_most_once ${int} NOT NULL, unique_key ${key}, retention ${int} NOT NULL, trace ${text}, created ${int} NOT NULL,
       state ${key} NOT NULL, order_at ${int}, wake_at ${int}, blocked_at ${int}, bucket ${key}, going_key ${key},
       fence ${int} NOT NULL DEFAULT 0, attempt ${int} NOT NULL DEFAULT 0, attempts ${text} NOT NULL DEFAULT ('[]'),
       node ${key}, cancel ${text}, claimed ${int}, started ${int}, finished ${int}, outcome ${key}, result ${text},

@@ -145,7 +145,7 @@ export const make = (db: Database, admission: Admission, standings: Standings): 
     )
     for (const [request, families] of byRequest) {
       // nothing of these incarnations is left to move up
-      yield* standings.cancel(yield* standings.goingOf(families), request, now, null, hints)
+      yield* standings.cancel(yield* standings.goingOf(families), request, now, hints)
     }
   })
 

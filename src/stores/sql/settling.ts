@@ -44,7 +44,7 @@ export const make = (db: Database, admission: Admission, standings: Standings): 
   })
 
   const cancel = Effect.fnUntraced(function*(request: Parameters<Service["cancel"]>[0]) {
-    const { expiresAt, incarnation, job, now } = request
+    const { incarnation, job, now } = request
     const hints = new Hints()
     let selected: ReadonlyArray<Standing> = []
     if (request.runs !== undefined) {
@@ -53,7 +53,7 @@ export const make = (db: Database, admission: Admission, standings: Standings): 
       const ofIncarnation = incarnation === undefined ? sql`` : sql` AND r.incarnation = ${incarnation}`
       selected = yield* standings.where(sql`r.job = ${job} AND r.finished IS NULL${ofIncarnation}`)
     }
-    const ends = yield* standings.cancel(selected, encodeCancel(request.request), now, expiresAt, hints)
+    const ends = yield* standings.cancel(selected, encodeCancel(request.request), now, hints)
     yield* admission.promote(familiesOf(ends), now, hints)
     yield* signal(db, hints.signals())
     return { settled: hints.settled, flagged: hints.flagged }
@@ -81,9 +81,9 @@ const settled = (run: Standing, next: Settlement["next"], now: number): Standing
       const { _tag, ...retry } = next
       if (run.cancel === null) return retried(run, retry, now)
       const { attempt, attempts, started } = retry
-      return cancelled({ ...run, attempt, attempts, started }, run.cancel, now, null)
+      return cancelled({ ...run, attempt, attempts, started }, run.cancel, now)
     }
     case "Release":
-      return run.cancel === null ? requeued(run, run.fence) : cancelled(run, run.cancel, now, null)
+      return run.cancel === null ? requeued(run, run.fence) : cancelled(run, run.cancel, now)
   }
 }

@@ -26,8 +26,7 @@ const changing = [
   "result",
   "attempt",
   "attempts",
-  "cancel",
-  "expiresAt"
+  "cancel"
 ] as const
 
 /** What can change about a run once it exists. */
@@ -49,8 +48,8 @@ export const ended = (
 ): Standing => ({ ...run, ...end, state: "done", orderAt: null })
 
 /** The run is over because somebody asked for it. */
-export const cancelled = (run: Standing, cancel: string, now: number, expiresAt: number | null): Standing =>
-  ended(run, { cancel, finished: now, outcome: "cancelled", expiresAt })
+export const cancelled = (run: Standing, cancel: string, now: number): Standing =>
+  ended(run, { cancel, finished: now, outcome: "cancelled" })
 
 /** The claim is undone: the run stands where it stood in its queue. */
 export const requeued = (run: Standing, fence: number): Standing => ({
@@ -85,7 +84,6 @@ export interface Standings {
     runs: ReadonlyArray<Standing>,
     cancel: string,
     now: number,
-    expiresAt: number | null,
     hints: Hints
   ) => Sql<ReadonlyArray<Standing>>
 }
@@ -100,7 +98,8 @@ export const make = (db: Database): Standings => {
       ...Object.fromEntries(writtenColumns.slice(1).map(({ name }) => [name, `k.${name}`])),
       node: "NULL",
       blocked_at: "NULL",
-      going_key: "CASE WHEN k.finished IS NULL THEN t.going_key END"
+      going_key: "CASE WHEN k.finished IS NULL THEN t.going_key END",
+      expires_at: "k.finished + t.retention"
     },
     on: "t.id = k.id"
   })
@@ -146,7 +145,6 @@ export const make = (db: Database): Standings => {
     selected: ReadonlyArray<Standing>,
     request: string,
     now: number,
-    expiresAt: number | null,
     hints: Hints
   ) {
     const ends: Array<Standing> = []
@@ -157,7 +155,7 @@ export const make = (db: Database): Standings => {
         if (run.cancel === null) unflagged.push(run.id)
         hints.flagged.push(run.id)
       } else {
-        ends.push(cancelled(run, request, now, expiresAt))
+        ends.push(cancelled(run, request, now))
         hints.settled.push(run.id)
       }
     }

@@ -1,9 +1,9 @@
 /** Reading runs and verdicts, page by page, and forgetting them. */
 import * as Effect from "effect/Effect"
 import * as assert from "node:assert/strict"
-import type { RunQuery, Service } from "../../JobStore.ts"
-import { chapter, claim, idsOf, runOf } from "./case.ts"
-import { advance, at, done, exhaust, job, occurrence, run, verdict } from "./rows.ts"
+import type { NewRun, RunQuery, Service } from "../../JobStore.ts"
+import { chapter, claim, has, idsOf, runOf } from "./case.ts"
+import { advance, at, done, exhaust, job, occurrence, release, retry, run, verdict } from "./rows.ts"
 
 /** Going: g9, g1, g0. Done: e and d at 50, f at 40, c at 30. */
 const someHistory = Effect.fnUntraced(function*(store: Service) {
@@ -109,13 +109,13 @@ const stretches = (id: string) =>
 
 export const sweeping = chapter("sweep", {
   "done runs go when they have expired, at most the limit": function*(store) {
-    yield* store.enqueue({ runs: ["a", "b", "c", "d"].map((id) => run(id)), now: at(0) })
-    const claimed = yield* claim(store, at(1), 3)
-    const expiries = [at(100), at(200), null]
-    yield* store.settle({
-      settlements: claimed.map((row, n) => done(row, at(2), { expiresAt: expiries[n]! })),
-      now: at(2)
+    const retentions = { a: 98, b: 198, c: 1e9, d: 1 }
+    yield* store.enqueue({
+      runs: Object.entries(retentions).map(([id, retention]) => run(id, { retention })),
+      now: at(0)
     })
+    const claimed = yield* claim(store, at(1), 3)
+    yield* store.settle({ settlements: claimed.map((row) => done(row, at(2))), now: at(2) })
     const sweep = (now: number, limit = 10) => store.sweep({ now: at(now), before: at(-1000), limit })
     assert.equal(yield* sweep(99), 0)
     assert.equal(yield* sweep(250, 1), 1)
@@ -126,17 +126,50 @@ export const sweeping = chapter("sweep", {
   },
 
   "an expiry counts from its very instant": function*(store) {
-    yield* store.enqueue({ runs: [run("a")], now: at(0) })
-    yield* store.cancel({ runs: ["a"], request: { reason: "r", by: "b" }, now: at(1), expiresAt: at(100) })
+    yield* store.enqueue({ runs: [run("a", { retention: 99 })], now: at(0) })
+    yield* store.cancel({ runs: ["a"], request: { reason: "r", by: "b" }, now: at(1) })
+    assert.equal(yield* store.sweep({ now: at(99), before: at(0), limit: 10 }), 0)
     assert.equal(yield* store.sweep({ now: at(100), before: at(0), limit: 10 }), 1)
     assert.deepEqual(yield* store.runs({ limit: 10 }), [])
   },
 
+  "whichever verb ended a run, it is remembered for as long as it said": function*(store) {
+    const request = { reason: "r", by: "b" }
+    const of = (fields: Partial<NewRun> = {}) => ({ job: "a", incarnation: "i1", retention: 40, ...fields })
+    yield* store.insertJobs([job("a")])
+    yield* store.enqueue({
+      runs: [
+        ...["settled", "released", "retried", "left"].map((id) => run(id, of())),
+        run("reaped", of({ atMostOnce: true })),
+        run("cancelled", of({ planned: at(1) })),
+        run("replaced", of({ planned: at(1) }))
+      ],
+      now: at(2)
+    })
+    const runs = yield* claim(store, at(2), 5)
+    const [, , released, retried, settled] = runs
+    assert.deepEqual(idsOf(runs), ["left", "reaped", "released", "retried", "settled"])
+    yield* store.cancel({ runs: ["cancelled", "left", "released", "retried"], request, now: at(3) })
+    yield* store.settle({
+      settlements: [done(settled!, at(4)), release(released!), retry(retried!, at(99))],
+      now: at(5)
+    })
+    yield* store.commit({ changes: [advance(job("a"), at(1000), { cancel: request })], now: at(6) })
+    yield* store.leave({ node: "n1", now: at(7) })
+    const finished = { cancelled: 3, settled: 4, released: 5, retried: 5, replaced: 6, left: 7, reaped: 7 }
+    const rows = yield* store.runs({ job: "a", limit: 10 })
+    assert.equal(rows.length, 7)
+    for (const row of rows) {
+      const end = finished[row.id as keyof typeof finished]
+      has(row, { state: "done", finished: at(end), expiresAt: at(end + 40) }, row.id)
+    }
+  },
+
   "the id of a forgotten run is free": function*(store) {
-    const first = occurrence(job("a"), at(1), { uniqueKey: "k" })
+    const first = occurrence(job("a"), at(1), { uniqueKey: "k", retention: 1 })
     yield* store.enqueue({ runs: [first], now: at(1) })
     const [claimed] = yield* claim(store, at(1))
-    yield* store.settle({ settlements: [done(claimed!, at(2), { expiresAt: at(3) })], now: at(2) })
+    yield* store.settle({ settlements: [done(claimed!, at(2))], now: at(2) })
     yield* store.sweep({ now: at(3), before: at(0), limit: 10 })
     assert.deepEqual(yield* store.enqueue({ runs: [first], now: at(4) }), ["added"])
     assert.equal((yield* runOf(store, first.id)).fence, 0)

@@ -16,7 +16,7 @@ export const leases = chapter("leases", {
     yield* store.settle({ settlements: [release(a!)], now: at(2) })
     yield* claim(store, at(3), 2)
     yield* claim(store, at(3), 1, "n2")
-    yield* store.cancel({ runs: ["b"], request, now: at(4), expiresAt: null })
+    yield* store.cancel({ runs: ["b"], request, now: at(4) })
     const held = (yield* store.beat(node("n1", at(200)))).toSorted((a, b) => a.run < b.run ? -1 : 1)
     assert.deepEqual(held.map(({ cancel, fence, run }) => ({ run, fence, flagged: cancel !== null })), [
       { run: "a", fence: 2, flagged: false },
@@ -33,6 +33,14 @@ export const leases = chapter("leases", {
     const [claimed] = yield* claim(store, at(1))
     assert.deepEqual(yield* store.reap(reap(at(99))), { released: [], abandoned: [] })
     assert.deepEqual(yield* runOf(store, "a"), claimed)
+  },
+
+  "a lease holds through its last instant, and is over one millisecond later": function*(store) {
+    yield* store.beat(node("n1", at(100)))
+    yield* store.enqueue({ runs: [run("a")], now: at(0) })
+    yield* claim(store, at(1))
+    assert.deepEqual(yield* store.reap(reap(at(100))), { released: [], abandoned: [] })
+    assert.deepEqual(yield* store.reap(reap(at(101))), { released: ["a"], abandoned: [] })
   },
 
   "a beat renews the lease": function*(store) {
@@ -80,7 +88,7 @@ export const leases = chapter("leases", {
     yield* store.beat(node("n1", at(100)))
     yield* store.enqueue({ runs: [run("a", { atMostOnce: true }), run("b"), run("c")], now: at(0) })
     const [a] = yield* claim(store, at(1))
-    yield* store.cancel({ runs: ["b"], request, now: at(2), expiresAt: null })
+    yield* store.cancel({ runs: ["b"], request, now: at(2) })
     const answer = yield* store.reap(reap(at(101)))
     assert.deepEqual({ released: answer.released, abandoned: sorted(answer.abandoned) }, {
       released: ["c"],

@@ -101,7 +101,7 @@ export const lostReplies = chapter("lost replies", {
   "settle: a flagged run": function*(store) {
     yield* store.enqueue({ runs: [run("a")], now: at(0) })
     const [claimed] = yield* claim(store, at(1))
-    yield* store.cancel({ runs: ["a"], request, now: at(2), expiresAt: null })
+    yield* store.cancel({ runs: ["a"], request, now: at(2) })
     const verb = store.settle({ settlements: [retry(claimed!, at(100))], now: at(3) })
     assert.deepEqual(yield* twice(store, verb), [["ok"], ["already"]])
   },
@@ -115,7 +115,7 @@ export const lostReplies = chapter("lost replies", {
   "cancel: the second call still tells whom to wait for": function*(store) {
     yield* store.enqueue({ runs: [run("a"), run("b")], now: at(0) })
     yield* claim(store, at(1), 1)
-    const verb = store.cancel({ runs: ["a", "b"], request, now: at(2), expiresAt: at(100) })
+    const verb = store.cancel({ runs: ["a", "b"], request, now: at(2) })
     assert.deepEqual(yield* twice(store, verb), [
       { settled: ["b"], flagged: ["a"] },
       { settled: [], flagged: ["a"] }
@@ -139,8 +139,8 @@ export const lostReplies = chapter("lost replies", {
   },
 
   sweep: function*(store) {
-    yield* store.enqueue({ runs: [run("a"), run("b")], now: at(0) })
-    yield* store.cancel({ runs: ["a"], request, now: at(1), expiresAt: at(2) })
+    yield* store.enqueue({ runs: [run("a", { retention: 1 }), run("b")], now: at(0) })
+    yield* store.cancel({ runs: ["a"], request, now: at(1) })
     assert.deepEqual(yield* twice(store, store.sweep({ now: at(5), before: at(5), limit: 10 })), [1, 0])
   }
 })

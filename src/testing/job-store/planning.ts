@@ -65,7 +65,7 @@ export const planning = chapter("planning", {
       now: at(0)
     })
     assert.equal((yield* store.due({ now: at(1000), limit: 1 })).jobs[0]!.latest, "r2")
-    yield* store.cancel({ runs: ["r2"], request: { reason: "r", by: "b" }, now: at(0), expiresAt: null })
+    yield* store.cancel({ runs: ["r2"], request: { reason: "r", by: "b" }, now: at(0) })
     assert.equal((yield* store.due({ now: at(1000), limit: 1 })).jobs[0]!.latest, "r1")
   },
 

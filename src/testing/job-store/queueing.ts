@@ -35,7 +35,7 @@ export const queueing = chapter("enqueue and claim", {
     const [again] = (yield* claim(store, at(100))).filter(({ id }) => id === "a")
     yield* store.settle({ settlements: [done(again!, at(101))], now: at(101) })
     assert.deepEqual(yield* store.enqueue({ runs: [keyed("b")], now: at(102) }), ["added"])
-    yield* store.cancel({ runs: ["b"], request: { reason: "r", by: "b" }, now: at(103), expiresAt: null })
+    yield* store.cancel({ runs: ["b"], request: { reason: "r", by: "b" }, now: at(103) })
     assert.deepEqual(yield* store.enqueue({ runs: [keyed("d")], now: at(104) }), ["added"])
   },
 
@@ -118,6 +118,25 @@ export const queueing = chapter("enqueue and claim", {
     yield* store.enqueue({ runs: [run("a", { readyAt: at(100), boost: 30 })], now: at(0) })
     yield* store.claim({ node: "n1", lanes: [], limit: 1, now: at(100) })
     has(yield* runOf(store, "a"), { state: "ready", orderAt: at(70) })
+  },
+
+  "to look is not to claim: whether there is work now, and else when": function*(store) {
+    const look = (now: number, lanes: ReadonlyArray<string> = [lane]) =>
+      store.claim({ node: "n1", lanes, limit: 0, now: at(now) })
+    assert.deepEqual(yield* look(0), { runs: [], next: null })
+    yield* store.enqueue({
+      runs: [run("later", { readyAt: at(200) }), run("waiting", { readyAt: at(100) }), run("other", { lane: "x/A" })],
+      now: at(0)
+    })
+    assert.deepEqual(yield* look(99), { runs: [], next: at(100) })
+    assert.deepEqual(yield* look(99, ["x/A"]), { runs: [], next: at(99) })
+    assert.deepEqual(yield* look(99, ["x/B", "x/A"]), { runs: [], next: at(99) })
+    assert.deepEqual(yield* look(99, []), { runs: [], next: at(100) })
+    assert.deepEqual(yield* look(150), { runs: [], next: at(150) })
+    has(yield* runOf(store, "other"), { state: "ready", fence: 0, node: null })
+    assert.deepEqual(yield* store.beat({ id: "n1", host: "h", pid: 1, expiresAt: at(1000) }), [])
+    assert.deepEqual(idsOf(yield* claim(store, at(150))), ["waiting"])
+    assert.deepEqual(yield* look(150), { runs: [], next: at(200) })
   },
 
   "the fence grows with each claim": function*(store) {

@@ -66,6 +66,7 @@ export const run = (id: string, fields: Partial<NewRun> = {}): NewRun => ({
   serial: null,
   atMostOnce: false,
   uniqueKey: null,
+  retention: 86_400_000,
   trace: null,
   created: at(0),
   ...fields
@@ -200,7 +201,6 @@ export const done = (
     finished,
     attempt: 1,
     attempts: "[]",
-    expiresAt: null,
     ...fields
   },
   follow

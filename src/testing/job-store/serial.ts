@@ -85,27 +85,27 @@ export const serial = chapter("serial", {
 
   "cancelling one promotes the next": function*(store) {
     yield* store.enqueue({ runs: [one, two], now: at(10) })
-    yield* store.cancel({ runs: [one.id], request, now: at(20), expiresAt: null })
+    yield* store.cancel({ runs: [one.id], request, now: at(20) })
     has(yield* runOf(store, two.id), { state: "ready", orderAt: at(2) - 500 })
   },
 
   "cancelling all promotes none of them": function*(store) {
     yield* store.enqueue({ runs: [one, two, three], now: at(10) })
-    const { settled } = yield* store.cancel({ job: "a", incarnation: "i1", request, now: at(20), expiresAt: null })
+    const { settled } = yield* store.cancel({ job: "a", incarnation: "i1", request, now: at(20) })
     assert.equal(settled.length, 3)
     assert.deepEqual(yield* claim(store, at(20)), [])
   },
 
   "cancelling a blocked run promotes nobody": function*(store) {
     yield* store.enqueue({ runs: [one, two, three], now: at(10) })
-    yield* store.cancel({ runs: [two.id], request, now: at(20), expiresAt: null })
+    yield* store.cancel({ runs: [two.id], request, now: at(20) })
     has(yield* runOf(store, three.id), { state: "blocked" })
   },
 
   "the end of a flagged run promotes the next": function*(store) {
     yield* store.enqueue({ runs: [one, two], now: at(10) })
     const [first] = yield* claim(store, at(10))
-    yield* store.cancel({ runs: [one.id], request, now: at(20), expiresAt: null })
+    yield* store.cancel({ runs: [one.id], request, now: at(20) })
     assert.equal((yield* runOf(store, two.id)).state, "blocked")
     yield* store.settle({ settlements: [release(first!)], now: at(30) })
     assert.equal((yield* runOf(store, two.id)).state, "ready")

@@ -7,15 +7,14 @@ const request = { reason: "r", by: "b" }
 
 export const settling = chapter("settle and note", {
   "a run that is over says how it ended": function*(store) {
-    yield* store.enqueue({ runs: [run("a")], now: at(0) })
+    yield* store.enqueue({ runs: [run("a", { retention: 9000 })], now: at(0) })
     const [claimed] = yield* claim(store, at(5))
     const end = {
       outcome: "failed",
       result: `{"error":"ł"}`,
       started: at(6),
       attempt: 3,
-      attempts: `[{"at":1},{"at":2}]`,
-      expiresAt: at(9000)
+      attempts: `[{"at":1},{"at":2}]`
     }
     assert.deepEqual(yield* store.settle({ settlements: [done(claimed!, at(8), end)], now: at(8) }), ["ok"])
     assert.deepEqual({ ...(yield* runOf(store, "a")) }, {
@@ -23,7 +22,8 @@ export const settling = chapter("settle and note", {
       ...end,
       state: "done",
       node: null,
-      finished: at(8)
+      finished: at(8),
+      expiresAt: at(9008)
     })
     assert.deepEqual(yield* claim(store, at(9)), [])
   },
@@ -117,7 +117,7 @@ export const settling = chapter("settle and note", {
   "a flagged run that is released or tried again ends as cancelled": function*(store) {
     yield* store.enqueue({ runs: [run("a"), run("b")], now: at(0) })
     const [a, b] = yield* claim(store, at(1))
-    yield* store.cancel({ runs: ["a", "b"], request, now: at(2), expiresAt: null })
+    yield* store.cancel({ runs: ["a", "b"], request, now: at(2) })
     assert.deepEqual(yield* store.settle({ settlements: [release(a!), retry(b!, at(90))], now: at(3) }), ["ok", "ok"])
     has(yield* runOf(store, "a"), { state: "done", outcome: "cancelled", finished: at(3), node: null, attempt: 0 })
     has(yield* runOf(store, "b"), {
@@ -133,7 +133,7 @@ export const settling = chapter("settle and note", {
   "a flagged run that is over says how it ended": function*(store) {
     yield* store.enqueue({ runs: [run("a")], now: at(0) })
     const [claimed] = yield* claim(store, at(1))
-    yield* store.cancel({ runs: ["a"], request, now: at(2), expiresAt: null })
+    yield* store.cancel({ runs: ["a"], request, now: at(2) })
     yield* store.settle({ settlements: [done(claimed!, at(3), { outcome: "succeeded" })], now: at(3) })
     const row = yield* runOf(store, "a")
     has(row, { state: "done", outcome: "succeeded" })

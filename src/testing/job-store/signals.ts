@@ -69,7 +69,7 @@ export const signals = chapter("signals", {
   "cancelled and flagged runs are hinted at": function*(store) {
     yield* store.enqueue({ runs: [run("a"), run("b")], now: at(0) })
     yield* claim(store, at(1), 1)
-    const cancel = (id: string) => store.cancel({ runs: [id], request, now: at(2), expiresAt: null })
+    const cancel = (id: string) => store.cancel({ runs: [id], request, now: at(2) })
     yield* hinted(store, names("cancel", "a"), cancel("a"))
     yield* hinted(store, names("settled", "b"), cancel("b"))
   },
@@ -112,7 +112,7 @@ export const signals = chapter("signals", {
     yield* Effect.forkChild(Stream.runForEach(store.signals, () => Effect.never), { startImmediately: true })
     yield* Effect.yieldNow
     for (let n = 0; n < 3000; n++) {
-      yield* store.cancel({ runs: ["nobody"], request, now: at(n), expiresAt: null })
+      yield* store.cancel({ runs: ["nobody"], request, now: at(n) })
       if (n % 2 === 0) yield* store.enqueue({ runs: [run(`r${n}`)], now: at(n) })
     }
   }

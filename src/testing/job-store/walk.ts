@@ -98,6 +98,7 @@ export const walk = (
         serial: job === null ? null : serialOf(job),
         atMostOnce: choices.percent(20),
         uniqueKey: choices.percent(20) ? choices.pick(["k1", "k2", "k3"]) : null,
+        retention: choices.pick([300, 500, 1e9]),
         created: now,
         ...fields
       })
@@ -139,7 +140,7 @@ export const walk = (
           return done(
             claim,
             now,
-            { outcome: choices.pick(["succeeded", "failed"]), expiresAt: choices.pick([null, now + 500]) },
+            { outcome: choices.pick(["succeeded", "failed"]) },
             choices.percent(20) ? [newRun()] : []
           )
       }
@@ -237,7 +238,7 @@ export const walk = (
             const request = {
               node: choices.pick(nodes),
               lanes: choices.some(lanes, 80),
-              limit: 1 + choices.below(4),
+              limit: choices.below(5),
               now
             }
             const { next, runs } = yield* ask((store) => store.claim(request))
@@ -254,7 +255,8 @@ export const walk = (
             const later = rows.runs.flatMap((run) =>
               run.state === "waiting" && run.readyAt! > now ? [run.readyAt!] : []
             )
-            assert.equal(next, later.length === 0 ? null : Math.min(...later))
+            const isWorth = request.limit === 0 && ready.length > 0
+            assert.equal(next, isWorth ? now : later.length === 0 ? null : Math.min(...later))
             claims.push(...runs)
           })
       },
@@ -285,9 +287,8 @@ export const walk = (
             ? { runs: choices.some(rows.runs.map(({ id }) => id), 10) }
             : { job: choices.pick(jobIds) }
           const request = { reason: "walk", by: "test" }
-          const expiresAt = choices.pick([null, now + 300])
           return repeatable((store) =>
-            Effect.map(store.cancel({ ...selection, request, now, expiresAt }), ({ flagged, settled }) => ({
+            Effect.map(store.cancel({ ...selection, request, now }), ({ flagged, settled }) => ({
               // the second answer names only those that still run
               flagged: flagged.toSorted(),
               settled: settled.toSorted()

@@ -46,8 +46,7 @@ describe("MemoryJobStore keeps", () => {
       yield* store.cancel({
         runs: ["a:i1:1"],
         request: { reason: "r", by: "b" },
-        now: at(4),
-        expiresAt: null
+        now: at(4)
       })
       yield* store.commit({ changes: [remove(job("a")), remove(job("b"))], now: at(5) })
       assert.deepStrictEqual(yield* history(store), [])
@@ -84,8 +83,8 @@ describe("MemoryJobStore keeps", () => {
     Effect.gen(function*() {
       const store = yield* MemoryJobStore.make({ runs: 0 })
       yield* store.insertJobs([job("a")])
-      yield* store.enqueue({ runs: [occurrence(job("a"), at(1))], now: at(1) })
-      yield* store.cancel({ job: "a", request: { reason: "r", by: "b" }, now: at(2), expiresAt: at(3) })
+      yield* store.enqueue({ runs: [occurrence(job("a"), at(1), { retention: 1 })], now: at(1) })
+      yield* store.cancel({ job: "a", request: { reason: "r", by: "b" }, now: at(2) })
       assert.strictEqual((yield* store.runs({ limit: 100 })).length, 1)
       assert.strictEqual(yield* store.sweep({ now: at(3), before: at(0), limit: 10 }), 1)
       assert.deepStrictEqual(yield* history(store), [])
@@ -137,7 +136,7 @@ describe("MemoryJobStore keeps", () => {
       const { runs: [claimed] } = yield* store.claim({ node: "n1", lanes: ["default/Task"], limit: 1, now: at(1) })
       const before = JSON.stringify([planned, claimed])
       yield* store.note({ run: claimed!.id, fence: 1, progress: "half" })
-      yield* store.cancel({ runs: [claimed!.id], request: { reason: "r", by: "b" }, now: at(2), expiresAt: null })
+      yield* store.cancel({ runs: [claimed!.id], request: { reason: "r", by: "b" }, now: at(2) })
       yield* store.settle({ settlements: [done(claimed!, at(3))], now: at(3) })
       yield* store.commit({ changes: [advance(job("a"), at(4))], now: at(4) })
       assert.strictEqual(JSON.stringify([planned, claimed]), before)

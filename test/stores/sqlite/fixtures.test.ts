@@ -63,7 +63,7 @@ const populate = Effect.fnUntraced(function*(store: Service) {
   yield* store.enqueue({
     now: at(1000),
     runs: [
-      run("ready", { boost: 500, uniqueKey: "free later" }),
+      run("ready", { boost: 500, uniqueKey: "free later", retention: 1e9 }),
       run("waiting", { readyAt: at(60_000), uniqueKey: "taken" }),
       run("once", { atMostOnce: true }),
       run("retried"),
@@ -76,7 +76,7 @@ const populate = Effect.fnUntraced(function*(store: Service) {
   yield* store.settle({
     now: at(1100),
     settlements: [
-      Suite.done({ id: "ready", fence: 1 }, at(1100), { result: `{"sent":3}`, expiresAt: at(1e9) }),
+      Suite.done({ id: "ready", fence: 1 }, at(1100), { result: `{"sent":3}` }),
       Suite.retry({ id: "retried", fence: 1 }, at(70_000)),
       Suite.done({ id: "failed", fence: 1 }, at(1099), {
         outcome: "failed",
@@ -86,7 +86,7 @@ const populate = Effect.fnUntraced(function*(store: Service) {
     ]
   })
   yield* store.note({ run: "once", fence: 1, progress: `{"at":0.5}` })
-  yield* store.cancel({ runs: ["once"], request: { reason: "too late", by: "me" }, now: at(1200), expiresAt: null })
+  yield* store.cancel({ runs: ["once"], request: { reason: "too late", by: "me" }, now: at(1200) })
 })
 
 const open = (filename: string) =>
