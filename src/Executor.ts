@@ -29,7 +29,7 @@ export interface Service {
    * Carries out one attempt. `body` is the handler in this process, complete with its services; an executor that works elsewhere
    * sends the run's task and payload there instead. Interruption ends the attempt, and returns only when its finalizers have run.
    */
-  readonly execute: <A, E>(run: RunRow, body: Effect.Effect<A, E>) => Effect.Effect<A, E>
+  readonly execute: <A, E, R>(run: RunRow, body: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 }
 
 /**

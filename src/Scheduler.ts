@@ -499,15 +499,15 @@ const serve = Effect.fnUntraced(function*(
 ): Effect.fn.Return<ReadonlyMap<string, Served>, InvalidOption> {
   const served = new Map<string, Served>()
   for (const task of tasks) {
-    const run = Task.handlerOf(task, context)
-    if (run === undefined || served.has(task.name)) {
+    const handler = Task.handlerOf(task, context)
+    if (handler === undefined || served.has(task.name)) {
       return yield* new InvalidOption({
         field: "tasks",
         value: task.name,
-        expected: run === undefined ? "a task whose handler is provided" : "each task name once"
+        expected: handler === undefined ? "a task whose handler is provided" : "each task name once"
       })
     }
-    served.set(task.name, { task, run })
+    served.set(task.name, { task, context: handler.context, run: handler.run })
   }
   return served
 })

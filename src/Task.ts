@@ -163,6 +163,8 @@ export type PayloadSchema<P> = P extends PureSchema ? P
 
 /** What the engine looks up under a handler's key. */
 interface Registered {
+  /** What the handler needs; joined with the engine's own context once, not in every run. */
+  readonly context: Context.Context<never>
   readonly run: (payload: unknown) => Effect.Effect<unknown, unknown, CurrentRun>
 }
 
@@ -176,9 +178,9 @@ const Proto = {
   },
   toLayer<R>(this: Any, handler: (payload: never) => Effect.Effect<unknown, unknown, R>) {
     // What belongs to the building of the layer must not leak into the runs, each of which has its own.
-    return Layer.effectContext(Effect.map(captured<R>(), (context) => {
-      const run = (payload: unknown) => Effect.scoped(Effect.provideContext(handler(payload as never), context))
-      return Context.make(handlerKey(this.name), { run: run as Registered["run"] })
+    return Layer.effectContext(Effect.map(captured<never>(), (context) => {
+      const run = (payload: unknown) => Effect.scoped(handler(payload as never))
+      return Context.make(handlerKey(this.name), { context, run: run as Registered["run"] })
     }))
   }
 }
@@ -226,5 +228,5 @@ export const make = <
  *
  * @internal
  */
-export const handlerOf = (task: Any, context: Context.Context<never>): Registered["run"] | undefined =>
-  (Context.getOrUndefined(context as Context.Context<Registered>, handlerKey(task.name)))?.run
+export const handlerOf = (task: Any, context: Context.Context<never>): Registered | undefined =>
+  Context.getOrUndefined(context as Context.Context<Registered>, handlerKey(task.name))

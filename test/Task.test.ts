@@ -56,9 +56,10 @@ const handlerIn = Effect.fnUntraced(function*<T extends Task.Any>(
   live: Layer.Layer<Task.HandlerOf<T>>
 ) {
   const context = yield* Layer.build(live)
-  const run = Task.handlerOf(task, context)
-  assert.isDefined(run)
-  return (payload: Task.Payload<T>) => Effect.provideService(run(payload), Run.CurrentRun, currentRun)
+  const handler = Task.handlerOf(task, context)
+  assert.isDefined(handler)
+  return (payload: Task.Payload<T>) =>
+    Effect.provideService(Effect.provideContext(handler.run(payload), handler.context), Run.CurrentRun, currentRun)
 })
 
 describe("Task: types", () => {

@@ -2,16 +2,19 @@
  * The fiber tree of one store, from its start to its orderly end.
  *
  *     scope
- *     ├── vital: settler, heartbeat            first in, last out
- *     ├── runs                                 one fiber per running run
+ *     ├── vital: settler, heartbeat                   first in, last out
+ *     ├── runs: one fiber for each attempt
  *     └── roles: listener, planner, workers, janitor
  *
  * Closing: nothing is planned or claimed any more; runs may end within the grace period; the others are interrupted and handed back;
  * the node leaves.
  */
 import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as FiberSet from "effect/FiberSet"
 import * as Latch from "effect/Latch"
 import * as Scope from "effect/Scope"
 import { hostname } from "node:os"
@@ -50,16 +53,25 @@ export const make = Effect.fnUntraced(function*(options: {
   readonly gate: Latch.Latch
   readonly times: Settings.EngineOptions
 }): Effect.fn.Return<Core, InvalidOption, Scope.Scope> {
-  const { events, executors, gate, served, store } = options
-  const live = Settings.isLive(yield* Clock.Clock)
+  const { events, executors, gate, store } = options
+  const context = yield* Effect.context<never>()
+  // Joined once, not in every run.
+  const served = new Map<string, Served>()
+  for (const [name, known] of options.served) {
+    served.set(name, { ...known, context: Context.merge(context, known.context) })
+  }
+  const clock = yield* Clock.Clock
+  const live = Settings.isLive(clock)
   const settings = yield* Settings.resolve(options.times, store.capabilities, live)
   const host = hostname()
   const outage = Outage.make(events, yield* now)
-  const settler = yield* Settler.make(store, outage, settings.settleBatch)
+  const settler = Settler.make(store, outage, settings.settleBatch)
+  const background = yield* FiberSet.runtime(yield* FiberSet.make())<never>()
   const core: Core = {
     node: `${host}/${pid}/${yield* freshId}`,
     host,
     pid,
+    clock,
     store,
     executors,
     served,
@@ -73,10 +85,11 @@ export const make = Effect.fnUntraced(function*(options: {
     running: new Map(),
     waiters: new Map(),
     reacted: live ? Effect.void : Effect.asVoid(Effect.repeat(Effect.yieldNow, { times: reactionTurns })),
-    settle: settler.settle
+    settler,
+    background
   }
   const lease = Heartbeat.make(core)
-  const [vital, runs, roles] = yield* Effect.all([Scope.make(), Scope.make("parallel"), Scope.make("parallel")])
+  const [vital, roles] = yield* Effect.all([Scope.make(), Scope.make("parallel")])
   const start = (scope: Scope.Scope, role: string, loop: Effect.Effect<unknown>) =>
     Effect.forkIn(supervise(role, events, loop), scope, { startImmediately: true })
 
@@ -85,13 +98,17 @@ export const make = Effect.fnUntraced(function*(options: {
       events.publish(yield* now, { _tag: "SchedulerStopping" })
       yield* Scope.close(roles, Exit.void)
       const ends = () =>
-        Effect.forEach([...core.running.values()], awaitEnd, { concurrency: "unbounded", discard: true })
+        Effect.forEach([...core.running.values()], (running) => awaitEnd(core, running), {
+          concurrency: "unbounded",
+          discard: true
+        })
       if (settings.grace > 0 && core.running.size > 0) yield* Effect.timeoutOption(ends(), settings.grace)
+      const fibers = [...core.running.values()].flatMap((running) => running.fiber ?? [])
       for (const running of core.running.values()) stop(running, "shutdown")
       // A finalizer may take its time; a store that is gone may not take ours.
       yield* Effect.raceFirst(ends(), unreachable(core, live))
       yield* settler.giveUp
-      yield* Scope.close(runs, Exit.void)
+      yield* Fiber.awaitAll(fibers)
       yield* Scope.close(vital, Exit.void)
       const leave = Effect.flatMap(now, (at) => store.leave({ node: core.node, now: at }))
       yield* Effect.ignore(live ? Effect.timeoutOption(leave, farewell) : leave, { log: "Warn" })
@@ -105,7 +122,7 @@ export const make = Effect.fnUntraced(function*(options: {
   if (store.capabilities.shared) yield* start(roles, "first reap", Effect.andThen(reap(core, false), Effect.never))
   yield* start(roles, "planner", planner(core))
   for (let i = 0; i < executors.length; i++) {
-    yield* start(roles, "worker", worker(core, executors[i]!, core.workWakes[i]!, lease, runs))
+    yield* start(roles, "worker", worker(core, executors[i]!, core.workWakes[i]!, lease))
   }
   yield* start(roles, "janitor", janitor(core, verdictRetention))
   return core

@@ -1,26 +1,25 @@
 /**
  * One attempt as one pipeline: *decode → execute under the time limit → judge → settle → tell*.
  *
- * It runs beyond interruption except for the handler itself, so that whatever happens to the handler its outcome is recorded and its
- * slot given back.
+ * Only the handler is a fiber, and only the handler can be interrupted: all that follows its end is plain code and the settler's
+ * business, so that whatever happens to the handler its outcome is recorded and its slot given back.
  */
 import * as Cause from "effect/Cause"
-import type * as Context from "effect/Context"
+import * as Context from "effect/Context"
 import * as DateTime from "effect/DateTime"
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import { delayAfter, type EndedAttempt } from "../decisions/retry.ts"
-import { type Ended, settle } from "../decisions/settle.ts"
-import type * as Executor from "../Executor.ts"
+import { type Ended, type Next, settle } from "../decisions/settle.ts"
 import type * as JobStore from "../JobStore.ts"
 import * as Policy from "../Policy.ts"
 import { AttemptTimedOut, CurrentRun } from "../Run.ts"
 import { ofRun } from "./announce.ts"
 import { codecsOf, type TaskCodecs } from "./codecs.ts"
-import { type Core, now, type Running, type Served, wakeWorkers } from "./core.ts"
+import { type Core, type Running, wakeWorkers } from "./core.ts"
 import { quarantineJob } from "./quarantine.ts"
+import type { Answer } from "./settler.ts"
 import { notifySettled } from "./waiting.ts"
 
 /** An attempt as stored for the replay of the retry Schedule. */
@@ -30,134 +29,161 @@ interface StoredAttempt {
   readonly timedOut?: number
 }
 
-export const carryOut = (
-  core: Core,
-  executor: Executor.Service,
-  served: Served,
-  running: Running
-): Effect.Effect<void> =>
-  Effect.uninterruptibleMask((restore) => attempt(core, executor, served, running, restore)).pipe(
-    Effect.catchCause((cause) =>
-      Effect.logError(`effect-scheduler: run ${running.row.id} could not be settled`, cause)
-    ),
-    Effect.ensuring(Effect.suspend(() => {
-      core.running.delete(running.row.id)
-      Deferred.doneUnsafe(running.ended, Effect.void)
-      return executor.release(1)
-    }))
-  )
+/** What an attempt came to. */
+interface Judged {
+  readonly ended: Ended
+  /** The attempts to store, when another one may follow. */
+  readonly attempts?: string
+  /** What the retry Schedule answered. */
+  readonly delay?: number | undefined
+  /** The error as the handler failed with it, for events. */
+  readonly failure?: unknown
+}
 
-const attempt = Effect.fnUntraced(function*(
-  core: Core,
-  executor: Executor.Service,
-  served: Served,
-  running: Running,
-  restore: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
-) {
-  const { row } = running
-  const codecs = codecsOf(served.task)
+/** Starts a claimed run. From here on it is in `core.running` until it is settled. */
+export const startAttempt = (core: Core, running: Running): void => {
+  const { row, served } = running
+  core.running.set(row.id, running)
   const policy = Option.getOrElse(Policy.decode(row.policy), () => Policy.defaults)
-  const started = yield* now
+  const started = core.clock.currentTimeMillisUnsafe()
   const due = row.nominal ?? row.planned
-  let ended: Ended
-  let failure: unknown = undefined
   if (policy.misfireGrace !== null && row.attempt === 0 && started - due > policy.misfireGrace) {
-    ended = { _tag: "DeadlineMissed" }
-  } else {
-    const payload = yield* Effect.exit(codecs.payload.decode(row.payload))
-    if (Exit.isFailure(payload)) {
-      ended = { _tag: "Undecodable", error: JSON.stringify({ message: Cause.pretty(payload.cause) }) }
-    } else {
-      if (core.events.heard()) {
-        core.events.publish(started, {
-          _tag: "RunStarted",
-          ...ofRun(row),
-          nominal: instant(row.nominal),
-          attempt: row.attempt + 1,
-          lateness: started - due
-        })
-      }
-      const body = Effect.provideService(
-        limited(served.run(payload.value), row.id, policy.timeout),
-        CurrentRun,
-        new Current(row, started)
-      )
-      const exit = yield* Effect.exit(restore(executor.execute(row, body)))
-      failure = Exit.isFailure(exit) ? Option.getOrUndefined(Cause.findErrorOption(exit.cause)) : undefined
-      ended = yield* judge(exit, codecs, running)
-    }
+    return conclude(core, running, policy, null, { ended: { _tag: "DeadlineMissed" } })
   }
-
-  const finished = yield* now
-  const retriable = ended._tag === "Failure" || ended._tag === "TimedOut"
-  const attempts = retriable ? [...stored(row), storedAttempt(ended, finished)] : undefined
-  const delay = attempts === undefined || served.task.retry === undefined
-    ? undefined
-    : yield* delayAfter(
-      served.task.retry as unknown as Parameters<typeof delayAfter<unknown>>[0], // its input is the task's own error type
-      yield* replayable(stored(row), codecs, row.id, { at: finished, error: failure })
+  const codecs = codecsOf(served.task)
+  const payload = codecs.payload.decode(row.payload)
+  if (Exit.isFailure(payload)) {
+    const error = JSON.stringify({ message: Cause.pretty(payload.cause) })
+    return conclude(core, running, policy, null, { ended: { _tag: "Undecodable", error } })
+  }
+  if (core.events.heard()) {
+    core.events.publish(started, {
+      _tag: "RunStarted",
+      ...ofRun(row),
+      nominal: instant(row.nominal),
+      attempt: row.attempt + 1,
+      lateness: started - due
+    })
+  }
+  const body = Effect.matchCauseEffect(limited(served.run(payload.value), row.id, policy.timeout), {
+    onSuccess: (value) => Effect.succeed(success(codecs, value)),
+    onFailure: (cause) => failed(core, running, codecs, cause)
+  })
+  const context = Context.add(served.context, CurrentRun, new Current(row, started))
+  const fiber = Effect.runForkWith(context)(running.executor.execute(row, body))
+  running.fiber = fiber
+  // The order to stop may have come out of the handler's own first steps.
+  if (running.stop !== undefined) fiber.interruptUnsafe()
+  fiber.addObserver((exit) =>
+    conclude(
+      core,
+      running,
+      policy,
+      started,
+      Exit.isSuccess(exit) ? exit.value : { ended: interrupted(exit.cause, running) }
     )
+  )
+}
+
+const interrupted = (cause: Cause.Cause<never>, running: Running): Ended =>
+  Cause.hasInterruptsOnly(cause) ? { _tag: "Interrupted", by: running.stop } : died(Cause.pretty(cause))
+
+/** Decides what the run becomes, and hands that to the settler. */
+const conclude = (
+  core: Core,
+  running: Running,
+  policy: Policy.Policy,
+  started: number | null,
+  judged: Judged
+): void => {
+  const { row } = running
+  const finished = core.clock.currentTimeMillisUnsafe()
   const next = settle({
-    ended,
+    ended: judged.ended,
     now: finished,
-    delay,
+    delay: judged.delay,
     attempt: row.attempt + 1,
     maxAttempts: policy.maxAttempts,
     atMostOnce: row.atMostOnce
   })
-  if (next._tag === "Nothing") return
-  const text = attempts === undefined ? row.attempts : JSON.stringify(attempts)
-  const answer = yield* core.settle({
-    run: row.id,
-    fence: row.fence,
-    follow: [],
-    next: next._tag === "Release"
-      ? next
-      : next._tag === "Retry"
-      ? { _tag: "Retry", readyAt: next.readyAt, started, attempt: row.attempt + 1, attempts: text }
-      : {
+  core.settler.submit({
+    executor: running.executor,
+    settlement: next._tag === "Nothing" ? null : {
+      run: row.id,
+      fence: row.fence,
+      follow: [],
+      next: settlementOf(row, next, judged, started, finished)
+    },
+    then: (answer) => {
+      core.running.delete(row.id)
+      if (running.ended !== undefined) { for (const tell of running.ended) tell() }
+      notifySettled(core, row.id)
+      // Its end may have let another run of its job in.
+      if (row.serial !== null && next._tag === "Done") wakeWorkers(core)
+      complain(core, row, next, answer)
+      if (judged.ended._tag === "Undecodable") core.background(quarantineJob(core, row, judged.ended.error))
+      if (core.events.heard()) tell(core, row, next, judged, started, finished, answer)
+    }
+  })
+}
+
+const settlementOf = (
+  row: JobStore.RunRow,
+  next: Exclude<Next, { _tag: "Nothing" }>,
+  judged: Judged,
+  started: number | null,
+  finished: number
+): JobStore.Settlement["next"] => {
+  const attempts = judged.attempts ?? row.attempts
+  switch (next._tag) {
+    case "Release":
+      return next
+    case "Retry":
+      return { _tag: "Retry", readyAt: next.readyAt, started, attempt: row.attempt + 1, attempts }
+    case "Done":
+      return {
         _tag: "Done",
         outcome: next.outcome,
         result: next.result,
-        started: ended._tag === "DeadlineMissed" || ended._tag === "Undecodable" ? null : started,
+        started,
         finished,
         attempt: row.attempt + (next.counts ? 1 : 0),
-        attempts: text,
-        expiresAt: finished + policy.retention
+        attempts
       }
-  })
-  notifySettled(core, [row.id])
-  // Its end may have let another run of its job in.
-  if (row.serial !== null && next._tag === "Done") wakeWorkers(core)
-  if (next._tag === "Done" && next.outcome in complaints && answer !== "stale") {
-    yield* Effect.logWarning(
-      `effect-scheduler: run ${row.id} of task ${row.task} ${complaints[next.outcome]}`,
-      next.result
-    )
   }
-  if (ended._tag === "Undecodable") yield* quarantineJob(core, row, ended.error)
-  if (!core.events.heard()) return
-  if (answer === "stale") core.events.publish(finished, { _tag: "RunRefused", ...ofRun(row) })
-  else if (next._tag === "Release") core.events.publish(finished, { _tag: "RunReleased", ...ofRun(row) })
+}
+
+const tell = (
+  core: Core,
+  row: JobStore.RunRow,
+  next: Next,
+  judged: Judged,
+  started: number | null,
+  finished: number,
+  answer: Answer
+): void => {
+  const { events } = core
+  if (answer === "stale") events.publish(finished, { _tag: "RunRefused", ...ofRun(row) })
+  else if (next._tag === "Release") events.publish(finished, { _tag: "RunReleased", ...ofRun(row) })
   else if (next._tag === "Retry") {
-    core.events.publish(finished, {
+    events.publish(finished, {
       _tag: "RunRetrying",
       ...ofRun(row),
       attempt: row.attempt + 1,
       readyAt: DateTime.makeUnsafe(next.readyAt),
-      error: failure
+      error: judged.failure
     })
-  } else {
-    core.events.publish(finished, {
+  } else if (next._tag === "Done") {
+    events.publish(finished, {
       _tag: "RunEnded",
       ...ofRun(row),
       outcome: next.outcome,
       nominal: instant(row.nominal),
-      started: DateTime.makeUnsafe(started),
+      started: instant(started),
       result: next.result === null ? undefined : JSON.parse(next.result)
     })
   }
-})
+}
 
 /** What is worth a line in the log although nobody waits for the run. */
 const complaints: { readonly [outcome: string]: string } = {
@@ -166,6 +192,19 @@ const complaints: { readonly [outcome: string]: string } = {
   timedOut: "exceeded its timeout",
   deadlineMissed: "could not start within its misfire grace",
   undecodable: "has a payload that does not decode"
+}
+
+const complain = (core: Core, row: JobStore.RunRow, next: Next, answer: Answer): void => {
+  if (answer === "lost" && next._tag !== "Nothing") {
+    core.background(Effect.logError(
+      `effect-scheduler: the store could not be reached before the scheduler closed; how run ${row.id} ended is not recorded`
+    ))
+  } else if (next._tag === "Done" && next.outcome in complaints && answer !== "stale") {
+    core.background(Effect.logWarning(
+      `effect-scheduler: run ${row.id} of task ${row.task} ${complaints[next.outcome]}`,
+      next.result
+    ))
+  }
 }
 
 const limited = <A, E, R>(
@@ -180,61 +219,73 @@ const limited = <A, E, R>(
       orElse: () => Effect.fail(new AttemptTimedOut({ run, timeout }))
     })
 
-/** What the handler said, encoded. What does not fit the Task's Schemas is a bug of the handler's. */
-const judge = (
-  exit: Exit.Exit<unknown, unknown>,
-  codecs: TaskCodecs,
-  running: Running
-): Effect.Effect<Ended> => {
-  if (Exit.isSuccess(exit)) {
-    return Effect.match(codecs.success.encode(exit.value), {
-      onSuccess: (value): Ended => ({ _tag: "Success", value }),
-      onFailure: (error): Ended => died(`The result does not fit the task's success Schema: ${error.message}`)
-    })
+const success = (codecs: TaskCodecs, value: unknown): Judged => {
+  const encoded = codecs.success.encode(value)
+  return {
+    ended: Exit.isSuccess(encoded)
+      ? { _tag: "Success", value: encoded.value }
+      : died(`The result does not fit the task's success Schema: ${Cause.pretty(encoded.cause)}`)
   }
-  const failure = Cause.findErrorOption(exit.cause)
-  if (Option.isSome(failure)) {
-    const error = failure.value
-    return error instanceof AttemptTimedOut && error.run === running.row.id
-      ? Effect.succeed({ _tag: "TimedOut", error: JSON.stringify({ timedOut: error.timeout }) })
-      : Effect.match(codecs.error.encode(error), {
-        onSuccess: (error): Ended => ({ _tag: "Failure", error }),
-        onFailure: (problem): Ended => died(`The error does not fit the task's error Schema: ${problem.message}`)
-      })
-  }
-  if (Cause.hasInterruptsOnly(exit.cause)) return Effect.succeed({ _tag: "Interrupted", by: running.stop })
-  return Effect.succeed(died(Cause.pretty(exit.cause)))
 }
 
-const died = (message: string): Ended => ({ _tag: "Died", defect: JSON.stringify({ message }) })
-
-const stored = (row: JobStore.RunRow): ReadonlyArray<StoredAttempt> => row.attempt === 0 ? [] : JSON.parse(row.attempts)
-
-const storedAttempt = (ended: Ended, at: number): StoredAttempt =>
-  ended._tag === "TimedOut"
-    ? { at, ...JSON.parse(ended.error) }
-    : { at, error: ended._tag === "Failure" ? JSON.parse(ended.error) : null }
-
-/** The stored attempts with their errors as the Schedule knows them, and the one that has just ended. */
-const replayable = Effect.fnUntraced(function*(
-  attempts: ReadonlyArray<StoredAttempt>,
+/** What does not fit the Task's Schemas is a bug of the handler's, like any other defect. */
+const failed = (
+  core: Core,
+  running: Running,
   codecs: TaskCodecs,
-  run: string,
-  latest: EndedAttempt<unknown>
-) {
-  const inputs: Array<EndedAttempt<unknown>> = []
-  for (const { at, error, timedOut } of attempts) {
-    inputs.push({
-      at,
-      error: timedOut !== undefined
-        ? new AttemptTimedOut({ run, timeout: timedOut })
-        // An error that no longer decodes still counts as an attempt; the Schedule sees it as it was stored.
-        : yield* Effect.orElseSucceed(codecs.error.decode(JSON.stringify(error)), () => error)
-    })
+  cause: Cause.Cause<unknown>
+): Effect.Effect<Judged> => {
+  const failure = Cause.findErrorOption(cause)
+  if (Option.isNone(failure)) return Effect.succeed({ ended: interrupted(cause as Cause.Cause<never>, running) })
+  const error = failure.value
+  const { row } = running
+  if (error instanceof AttemptTimedOut && error.run === row.id) {
+    return retriable(
+      core,
+      running,
+      codecs,
+      { _tag: "TimedOut", error: JSON.stringify({ timedOut: error.timeout }) },
+      error
+    )
   }
-  inputs.push(latest)
-  return inputs
-})
+  const encoded = codecs.error.encode(error)
+  return Exit.isSuccess(encoded)
+    ? retriable(core, running, codecs, { _tag: "Failure", error: encoded.value }, error)
+    : Effect.succeed({ ended: died(`The error does not fit the task's error Schema: ${Cause.pretty(encoded.cause)}`) })
+}
+
+/** Asks the Task's retry Schedule whether there is another attempt. */
+const retriable = (
+  core: Core,
+  running: Running,
+  codecs: TaskCodecs,
+  ended: Ended & { readonly error: string },
+  failure: unknown
+): Effect.Effect<Judged> => {
+  const { row, served: { task } } = running
+  const at = core.clock.currentTimeMillisUnsafe()
+  const before: ReadonlyArray<StoredAttempt> = row.attempt === 0 ? [] : JSON.parse(row.attempts)
+  const latest: StoredAttempt = ended._tag === "TimedOut"
+    ? { at, ...JSON.parse(ended.error) }
+    : { at, error: JSON.parse(ended.error) }
+  const attempts = JSON.stringify([...before, latest])
+  if (task.retry === undefined) return Effect.succeed({ ended, attempts, failure })
+  const inputs: ReadonlyArray<EndedAttempt<unknown>> = [
+    ...before.map((attempt) => ({ at: attempt.at, error: errorOf(attempt, codecs, row.id) })),
+    { at, error: failure }
+  ]
+  // The Schedule's input is the task's own error type.
+  const schedule = task.retry as unknown as Parameters<typeof delayAfter<unknown>>[0]
+  return Effect.map(delayAfter(schedule, inputs), (delay) => ({ ended, attempts, failure, delay }))
+}
+
+/** A stored error as the Schedule knows it. One that no longer decodes still counts as an attempt: it is shown as it was stored. */
+const errorOf = ({ error, timedOut }: StoredAttempt, codecs: TaskCodecs, run: string): unknown =>
+  timedOut !== undefined
+    ? new AttemptTimedOut({ run, timeout: timedOut })
+    : Option.getOrElse(Exit.getSuccess(codecs.error.decode(JSON.stringify(error))), () => error)
+
+const died = (message: string): Ended => ({ _tag: "Died", defect: JSON.stringify({ message }) })
 
 const instant = (millis: number | null) => millis === null ? undefined : DateTime.makeUnsafe(millis)
 

@@ -1,8 +1,7 @@
 /**
  * Ending runs that this node carries out.
  */
-import * as Deferred from "effect/Deferred"
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
 import type { Stop } from "../decisions/settle.ts"
 import type * as JobStore from "../JobStore.ts"
 import type { Core, Running } from "./core.ts"
@@ -33,4 +32,13 @@ export const stopRuns = (core: Core, runs: Iterable<string>): void => {
 }
 
 /** Returns when a run that this node carries out has ended and its outcome is recorded. */
-export const awaitEnd = (running: Running): Effect.Effect<void> => Deferred.await(running.ended)
+export const awaitEnd = (core: Core, running: Running): Effect.Effect<void> =>
+  Effect.callback((resume) => {
+    if (core.running.get(running.row.id) !== running) return resume(Effect.void)
+    const tell = () => resume(Effect.void)
+    running.ended ??= []
+    running.ended.push(tell)
+    return Effect.sync(() => {
+      running.ended = running.ended?.filter((other) => other !== tell)
+    })
+  })

@@ -5,6 +5,7 @@
  * overlap, catch-up, timeouts, history, events, structured removal.
  */
 import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -56,7 +57,7 @@ export const make = (): Closures => {
       const body = bodies.get(current.job ?? current.id)
       return body === undefined ? Effect.void : Effect.asVoid(Effect.mapError(body, describe))
     })
-  return { bodies, served: new Map([[Closure.name, { task: Closure, run }]]) }
+  return { bodies, served: new Map([[Closure.name, { task: Closure, context: Context.empty(), run }]]) }
 }
 
 /** A closure's typed error may be anything; history keeps what it says. */
@@ -149,11 +150,10 @@ const endRun = Effect.fnUntraced(function*(core: Core, run: string) {
   yield* Effect.ignore(core.store.cancel({
     runs: [run],
     request: { reason: "removed", by: "" },
-    now: at,
-    expiresAt: null
+    now: at
   }))
   const running = core.running.get(run)
   if (running === undefined) return
   stop(running, "cancel")
-  yield* awaitEnd(running)
+  yield* awaitEnd(core, running)
 })

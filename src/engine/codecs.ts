@@ -1,13 +1,14 @@
 /**
- * A task's Schemas as codecs to stored text, made once per task.
+ * A task's Schemas as codecs to stored text, made once per task. They are synchronous: a Schema that waits for something is refused when
+ * it is used, with a message that says so.
  */
-import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import type * as Task from "../Task.ts"
 
 export interface Codec {
-  readonly encode: (value: unknown) => Effect.Effect<string, Schema.SchemaError>
-  readonly decode: (text: string) => Effect.Effect<unknown, Schema.SchemaError>
+  readonly encode: (value: unknown) => Exit.Exit<string, Schema.SchemaError>
+  readonly decode: (text: string) => Exit.Exit<unknown, Schema.SchemaError>
 }
 
 export interface TaskCodecs {
@@ -16,15 +17,17 @@ export interface TaskCodecs {
   readonly error: Codec
 }
 
+const nothing: Codec = { encode: () => Exit.succeed("null"), decode: () => Exit.void }
+
 const make = (schema: Task.PureSchema): Codec => {
+  // Most tasks have nothing to say on one side or the other.
+  if (schema === Schema.Void) return nothing
   const json = Schema.toCodecJson(schema) as Schema.Codec<unknown, unknown>
-  const text = Schema.fromJsonString(json)
-  const decode = Schema.decodeUnknownEffect(text)
-  const encode = Schema.encodeUnknownEffect(json)
-  // Most tasks have nothing to say on one side or the other; "null" needs no schema.
-  return schema === Schema.Void
-    ? { encode: () => Effect.succeed("null"), decode: (text) => text === "null" ? Effect.void : decode(text) }
-    : { encode: (value) => Effect.map(encode(value), (encoded) => JSON.stringify(encoded)), decode }
+  const encode = Schema.encodeUnknownExit(json)
+  return {
+    encode: (value) => Exit.map(encode(value), (encoded) => JSON.stringify(encoded)),
+    decode: Schema.decodeUnknownExit(Schema.fromJsonString(json))
+  }
 }
 
 const known = new WeakMap<Task.Any, TaskCodecs>()

@@ -4,6 +4,7 @@
  * There is one engine per store. It knows the contracts only, never a particular store or executor.
  */
 import * as Clock from "effect/Clock"
+import type * as Context from "effect/Context"
 import type * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
@@ -16,28 +17,35 @@ import type * as Task from "../Task.ts"
 import type { EventHub } from "./events.ts"
 import type { Outage } from "./outage.ts"
 import type { Settings } from "./settings.ts"
+import type { Settler } from "./settler.ts"
 
 /** A task that this node carries out. */
 export interface Served {
   readonly task: Task.Any
+  /** The engine's own context, joined by what the handler's layer was built with: runs are forked with it. */
+  readonly context: Context.Context<never>
   readonly run: (payload: unknown) => Effect.Effect<unknown, unknown, CurrentRun>
 }
 
 /** A run that this node holds, from its claim until it is settled. */
 export interface Running {
   readonly row: JobStore.RunRow
-  readonly ended: Deferred.Deferred<void>
-  fiber: Fiber.Fiber<void> | undefined
+  readonly executor: Executor.Service
+  readonly served: Served
+  fiber: Fiber.Fiber<unknown> | undefined
   /** Why it is being interrupted; the first reason counts. */
   stop: Stop | undefined
   /** It removed its own job and goes on to its end. */
   exempt: boolean
+  /** Those who wait for its end; most runs have none. */
+  ended: Array<() => void> | undefined
 }
 
 export interface Core {
   readonly node: string
   readonly host: string
   readonly pid: number
+  readonly clock: Clock.Clock
   readonly store: JobStore.Service
   readonly executors: ReadonlyArray<Executor.Service>
   readonly served: ReadonlyMap<string, Served>
@@ -52,12 +60,14 @@ export interface Core {
   readonly running: Map<string, Running>
   /** Those who wait for a run to be settled. */
   readonly waiters: Map<string, Set<Deferred.Deferred<void>>>
+  readonly settler: Settler
+  /** Starts something small that nobody waits for; it ends with the engine. */
+  readonly background: (effect: Effect.Effect<unknown>) => void
   /**
    * Under a clock that a test moves: lets the engine react to a verb before the verb returns, so that moving the clock right after it
    * finds the alarms set. TestClock waits for what it wakes, not for what a call set off.
    */
   readonly reacted: Effect.Effect<void>
-  readonly settle: (settlement: JobStore.Settlement) => Effect.Effect<"ok" | "already" | "stale">
 }
 
 export const now = Clock.currentTimeMillis

@@ -1,7 +1,8 @@
 /**
  * From a stored job to a decision and back: decodes the row, asks `plan`, and writes the answer as a change for the store.
  */
-import * as Effect from "effect/Effect"
+import * as Cause from "effect/Cause"
+import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import { type Plan, plan, type Segment } from "../decisions/plan.ts"
@@ -19,17 +20,18 @@ export interface Readable {
 }
 
 /** Decodes a job, or says why it cannot be. The payload is checked where this node knows the task. */
-export const read = Effect.fnUntraced(function*(core: Core, row: JobStore.JobRow): Effect.fn.Return<Readable, string> {
+export const read = (core: Core, row: JobStore.JobRow): Result.Result<Readable, string> => {
   const trigger = Trigger.decode(row.trigger)
-  if (Result.isFailure(trigger)) return yield* Effect.fail(`trigger: ${trigger.failure.message}`)
+  if (Result.isFailure(trigger)) return Result.fail(`trigger: ${trigger.failure.message}`)
   const policy = Policy.decode(row.policy)
-  if (Option.isNone(policy)) return yield* Effect.fail(`policy: cannot read ${row.policy}`)
+  if (Option.isNone(policy)) return Result.fail(`policy: cannot read ${row.policy}`)
   const served = core.served.get(row.task)
   if (served !== undefined) {
-    yield* Effect.mapError(codecsOf(served.task).payload.decode(row.payload), (error) => `payload: ${error.message}`)
+    const payload = codecsOf(served.task).payload.decode(row.payload)
+    if (Exit.isFailure(payload)) return Result.fail(`payload: ${Cause.pretty(payload.cause)}`)
   }
-  return { trigger: trigger.success, policy: policy.value }
-})
+  return Result.succeed({ trigger: trigger.success, policy: policy.value })
+}
 
 /** How much of a job's time line is decided, and what comes of it. */
 export interface Decision {
@@ -113,6 +115,7 @@ const runOf = (
   readyAt: null,
   boost: 0,
   serial: decided.serial,
+  retention: policy.retention,
   atMostOnce: policy.delivery === "atMostOnce",
   uniqueKey: null,
   trace: null,

@@ -21,7 +21,7 @@ export const reap = Effect.fnUntraced(function*(core: Core, includeExpired: bool
       yield* Effect.logWarning(`effect-scheduler: ${released.length} runs of lost nodes run again`)
       wakeWorkers(core)
     }
-    notifySettled(core, abandoned)
+    for (const run of abandoned) notifySettled(core, run)
     if (core.events.heard()) {
       for (const run of [...released, ...abandoned]) {
         core.events.publish(at, { _tag: "RunTakenOver", run, abandoned: !released.includes(run) })

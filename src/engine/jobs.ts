@@ -154,7 +154,7 @@ const change = Effect.fnUntraced(function*(
 const decidePast = Effect.fnUntraced(function*(core: Core, row: JobStore.JobRow, at: number) {
   const nothing: Decision = { cursor: row.cursor, next: undefined, runs: [], verdicts: [], cancel: null }
   if (row.state !== "active") return nothing
-  const readable = yield* Effect.result(read(core, row))
+  const readable = read(core, row)
   if (Result.isFailure(readable)) return nothing
   const going = yield* goingOf(core, row)
   return decide(core, row, readable.success, { now: at, going: going.length, latest: going[0]?.id ?? null })

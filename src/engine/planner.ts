@@ -25,8 +25,7 @@ export const planner = (core: Core): Effect.Effect<never> =>
   }))
 
 const planAll = Effect.fnUntraced(function*(core: Core, due: ReadonlyArray<JobStore.DueJob>, at: number) {
-  const changes: Array<JobStore.Change> = []
-  for (const job of due) changes.push(yield* changeOf(core, job, at))
+  const changes = due.map((job) => changeOf(core, job, at))
   const answers = yield* core.outage.rideOut(core.store.commit({ changes, now: at }))
   let queued = false
   for (let i = 0; i < changes.length; i++) {
@@ -40,28 +39,24 @@ const planAll = Effect.fnUntraced(function*(core: Core, due: ReadonlyArray<JobSt
   if (queued) wakeWorkers(core)
 })
 
-const changeOf = Effect.fnUntraced(
-  function*(core: Core, { going, job, latest }: JobStore.DueJob, at: number): Effect.fn.Return<JobStore.Change> {
-    const readable = yield* Effect.result(read(core, job))
-    if (Result.isFailure(readable)) return quarantine(job, readable.failure, at)
-    const decision = decide(core, job, readable.success, { now: at, going, latest })
-    const { next } = decision
-    const base = { job: job.id, incarnation: job.incarnation, revision: job.revision }
-    const outcome = { verdicts: decision.verdicts, runs: decision.runs, cancel: decision.cancel }
-    if (next === undefined && readable.success.policy.whenDone === "remove") {
-      return { ...base, ...outcome, update: { _tag: "Delete" } }
-    }
-    return {
-      ...base,
-      ...outcome,
-      update: {
-        _tag: "Advance",
-        cursor: decision.cursor,
-        nextNominal: next ?? null,
-        nextDue: next ?? null,
-        state: next === undefined ? "done" : "active",
-        updated: at
-      }
-    }
+const changeOf = (core: Core, { going, job, latest }: JobStore.DueJob, at: number): JobStore.Change => {
+  const readable = read(core, job)
+  if (Result.isFailure(readable)) return quarantine(job, readable.failure, at)
+  const { cancel, cursor, next, runs, verdicts } = decide(core, job, readable.success, { now: at, going, latest })
+  return {
+    job: job.id,
+    incarnation: job.incarnation,
+    revision: job.revision,
+    update: next === undefined && readable.success.policy.whenDone === "remove" ? { _tag: "Delete" } : {
+      _tag: "Advance",
+      cursor,
+      nextNominal: next ?? null,
+      nextDue: next ?? null,
+      state: next === undefined ? "done" : "active",
+      updated: at
+    },
+    verdicts,
+    runs,
+    cancel
   }
-)
+}

@@ -89,7 +89,7 @@ const awaitGoing = Effect.fnUntraced(function*(core: Core, row: JobStore.JobRow,
       const going = (yield* goingOf(core, row)).filter((run) => run.id !== own)
       for (const run of going) seen.add(run.id)
       const here = going.flatMap((run) => core.running.get(run.id) ?? [])
-      yield* Effect.forEach(here, awaitEnd, { concurrency: "unbounded", discard: true })
+      yield* Effect.forEach(here, (running) => awaitEnd(core, running), { concurrency: "unbounded", discard: true })
       return going.length === here.length ? true : undefined
     })
   )

@@ -45,6 +45,7 @@ export const enqueue = Effect.fnUntraced(function*(
     readyAt: null,
     boost: 0,
     serial: null,
+    retention: policy.retention,
     atMostOnce: policy.delivery === "atMostOnce",
     uniqueKey: null,
     trace: null,
@@ -76,7 +77,9 @@ export const awaitDone = Effect.fnUntraced(function*(core: Core, id: string) {
 /** What a run came to: its handler's success, its typed error, or `RunFailed`. */
 export const outcomeOf = Effect.fnUntraced(function*(task: Task.Any, row: JobStore.RunRow) {
   const codecs = codecsOf(task)
-  if (row.outcome === "succeeded") return yield* Effect.orDie(codecs.success.decode(row.result ?? "null"))
+  if (row.outcome === "succeeded") {
+    return yield* Effect.orDie(codecs.success.decode(row.result ?? "null"))
+  }
   if (row.outcome === "failed") {
     return yield* Effect.flatMap(Effect.orDie(codecs.error.decode(row.result ?? "null")), Effect.fail)
   }

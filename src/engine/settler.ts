@@ -1,61 +1,80 @@
 /**
  * The role *settler*: writes outcomes in batches, one transaction for all that ended meanwhile, and keeps them while the store is away.
  */
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import * as Queue from "effect/Queue"
+import * as Latch from "effect/Latch"
+import type * as Executor from "../Executor.ts"
 import type * as JobStore from "../JobStore.ts"
 import { now } from "./core.ts"
 import type { Outage } from "./outage.ts"
 
-type Answer = "ok" | "already" | "stale"
-type Entry = readonly [settlement: JobStore.Settlement, answer: Deferred.Deferred<Answer>]
+/** What the store said, or that it was never reached. */
+export type Answer = "ok" | "already" | "stale" | "lost"
+
+interface Entry {
+  readonly executor: Executor.Service
+  /** `null`: there is nothing to record, only a slot to give back. */
+  readonly settlement: JobStore.Settlement | null
+  readonly then: (answer: Answer) => void
+}
 
 export interface Settler {
-  /** Returns when the outcome is recorded. Its caller is beyond interruption: an outcome is not given up. */
-  readonly settle: (settlement: JobStore.Settlement) => Effect.Effect<Answer>
+  /** Records an outcome, calls `then` when that is done, and gives the run's slot back. */
+  readonly submit: (entry: Entry) => void
   /** The role's loop. */
   readonly loop: Effect.Effect<never>
-  /** Lets go of those who still wait: their outcomes are lost to this process, and their claims end with its lease. */
+  /** Lets go of outcomes that could not be recorded, and of those that come: their claims end with this node's lease. */
   readonly giveUp: Effect.Effect<void>
 }
 
-export const make = Effect.fnUntraced(function*(store: JobStore.Service, outage: Outage, batch: number) {
-  const queue = yield* Queue.unbounded<Entry>()
-  /** Entries taken from the queue and not yet recorded: they survive a restart of the loop. */
-  const inHand: Array<Entry> = []
+export const make = (store: JobStore.Service, outage: Outage, batch: number): Settler => {
+  let pending: Array<Entry> = []
+  /** Entries taken and not yet recorded: they survive a restart of the loop. */
+  let inHand: Array<Entry> = []
   let closed = false
-  const lost = Effect.die(
-    new Error("the store could not be reached before the scheduler closed; the outcome is not recorded")
-  )
+  const wake = Latch.makeUnsafe(false)
+
+  const release = (entries: ReadonlyArray<Entry>): Effect.Effect<void> => {
+    const slots = new Map<Executor.Service, number>()
+    for (const { executor } of entries) slots.set(executor, (slots.get(executor) ?? 0) + 1)
+    return Effect.forEach(slots, ([executor, n]) => executor.release(n), { discard: true })
+  }
+
   const write = Effect.gen(function*() {
-    const at = yield* now
-    const answers = yield* outage.rideOut(
-      store.settle({ settlements: inHand.map(([settlement]) => settlement), now: at })
-    )
-    for (let i = 0; i < answers.length; i++) Deferred.doneUnsafe(inHand[i]![1], Effect.succeed(answers[i]!))
-    inHand.length = 0
+    const settlements: Array<JobStore.Settlement> = []
+    for (const { settlement } of inHand) if (settlement !== null) settlements.push(settlement)
+    const answers = settlements.length === 0
+      ? []
+      : yield* outage.rideOut(store.settle({ settlements, now: yield* now }))
+    const entries = inHand
+    inHand = []
+    let i = 0
+    for (const entry of entries) entry.then(entry.settlement === null ? "ok" : answers[i++]!)
+    yield* release(entries)
   })
-  const settler: Settler = {
-    settle: (settlement) =>
-      Effect.suspend(() => {
-        if (closed) return lost
-        const answer = Deferred.makeUnsafe<Answer>()
-        Queue.offerUnsafe(queue, [settlement, answer])
-        return Deferred.await(answer)
-      }),
+
+  return {
+    submit: (entry) => {
+      if (closed) return entry.then("lost")
+      pending.push(entry)
+      wake.openUnsafe()
+    },
     loop: Effect.forever(Effect.gen(function*() {
       if (inHand.length === 0) {
-        // Let the runs that end in this turn of the event loop join the batch.
-        inHand.push(...yield* Queue.takeBetween(queue, 1, batch))
+        wake.closeUnsafe()
+        if (pending.length === 0) yield* wake.await
+        inHand = pending.length <= batch ? pending : pending.splice(0, batch)
+        if (inHand === pending) pending = []
       }
       yield* write
     })),
-    giveUp: Effect.gen(function*() {
+    giveUp: Effect.suspend(() => {
       closed = true
-      for (const [, answer] of [...inHand, ...yield* Queue.clear(queue)]) Deferred.doneUnsafe(answer, lost)
-      inHand.length = 0
+      const entries = [...inHand, ...pending]
+      inHand = []
+      pending = []
+      for (const entry of entries) entry.then("lost")
+      return release(entries)
     })
   }
-  return settler
-})
+}

@@ -22,7 +22,7 @@ export const listener = (core: Core): Effect.Effect<void> =>
             stopRuns(core, signal.runs)
             break
           case "settled":
-            notifySettled(core, signal.runs)
+            for (const run of signal.runs) notifySettled(core, run)
             break
         }
       }

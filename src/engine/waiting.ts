@@ -36,10 +36,10 @@ export const untilSettled = <A, E, R>(
     )
   }).pipe(Effect.repeat({ until: (seen) => seen !== undefined })) as Effect.Effect<A, E, R>
 
-/** Tells those who wait for these runs. */
-export const notifySettled = (core: Core, runs: ReadonlyArray<string>): void => {
-  if (core.waiters.size === 0 || runs.length === 0) return
-  for (const run of runs) notify(core, run)
+/** Tells those who wait for this run. */
+export const notifySettled = (core: Core, run: string): void => {
+  if (core.waiters.size === 0) return
+  notify(core, run)
   notify(core, anyRun)
 }
 

@@ -1,12 +1,10 @@
 /**
  * The role *worker*, one for each executor: claims what has a free slot and gives each claimed run a fiber.
  */
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type * as Latch from "effect/Latch"
-import type * as Scope from "effect/Scope"
 import type * as Executor from "../Executor.ts"
-import { carryOut } from "./attempt.ts"
+import { startAttempt } from "./attempt.ts"
 import { stop } from "./cancel.ts"
 import { type Core, lanesOf, now, type Running, waitFor } from "./core.ts"
 import type { Lease } from "./heartbeat.ts"
@@ -15,8 +13,7 @@ export const worker = (
   core: Core,
   executor: Executor.Service,
   wake: Latch.Latch,
-  lease: Lease,
-  runs: Scope.Scope
+  lease: Lease
 ): Effect.Effect<never> => {
   const lanes = lanesOf(core, executor)
   const { settings } = core
@@ -37,20 +34,14 @@ export const worker = (
           unused--
           const running: Running = {
             row,
-            ended: Deferred.makeUnsafe(),
+            executor,
+            served: core.served.get(row.task)!,
             fiber: undefined,
             stop: undefined,
-            exempt: false
+            exempt: false,
+            ended: undefined
           }
-          core.running.set(row.id, running)
-          const fiber = yield* Effect.forkIn(
-            carryOut(core, executor, core.served.get(row.task)!, running),
-            runs,
-            { startImmediately: true }
-          )
-          // An order to stop may have come while the fiber was being started.
-          running.fiber = fiber
-          if (running.stop !== undefined) fiber.interruptUnsafe()
+          startAttempt(core, running)
           if (row.cancel !== null) stop(running, "cancel")
         }
         if (claimed.runs.length > 0) core.holdWake.openUnsafe()
