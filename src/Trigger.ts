@@ -10,6 +10,7 @@
  * @since 0.1.0
  */
 import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -17,6 +18,7 @@ import * as Equal from "effect/Equal"
 import { dual } from "effect/Function"
 import * as Hash from "effect/Hash"
 import { type Inspectable, NodeInspectSymbol } from "effect/Inspectable"
+import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import { hasProperty, isObject } from "effect/Predicate"
 import * as Result from "effect/Result"
@@ -26,11 +28,17 @@ import * as SchemaGetter from "effect/SchemaGetter"
 import * as SchemaIssue from "effect/SchemaIssue"
 import * as Bounded from "./triggers/bounded.ts"
 import type { MissingDay } from "./triggers/calendar-interval.ts"
+import * as Calendar from "./triggers/calendars/Calendar.ts"
+import * as Calendars from "./triggers/calendars/compile.ts"
+import type { Inside } from "./triggers/calendars/outside.ts"
 import { compile, normalize, TriggerSpec } from "./triggers/compile.ts"
 import type { CronFields, Days, Dialect } from "./triggers/cron/parse.ts"
+import type { CustomOccurrences, Definition } from "./triggers/custom.ts"
 import { show, TriggerError } from "./triggers/error.ts"
 import * as Instant from "./triggers/instant.ts"
+import { plannedAt } from "./triggers/jitter.ts"
 import type { Occurrences } from "./triggers/occurrences.ts"
+import * as Registry from "./triggers/registry.ts"
 import type { Gap, Overlap } from "./triggers/zone/clockChange.ts"
 import * as Zone from "./triggers/zone/zone.ts"
 
@@ -105,6 +113,52 @@ export type {
   Overlap
 } from "./triggers/zone/clockChange.ts"
 
+export {
+  /**
+   * Holidays, business days, opening hours, maintenance windows.
+   *
+   * @since 0.1.0
+   */
+  Calendar
+}
+
+export type {
+  /**
+   * The meaning of a custom trigger.
+   *
+   * @category models
+   * @since 0.1.0
+   */
+  CustomOccurrences,
+  /**
+   * What makes a kind of trigger.
+   *
+   * @category models
+   * @since 0.1.0
+   */
+  Definition
+} from "./triggers/custom.ts"
+
+export type {
+  /**
+   * What becomes of instants that a calendar covers.
+   *
+   * @category models
+   * @since 0.1.0
+   */
+  Inside
+} from "./triggers/calendars/outside.ts"
+
+export type {
+  /**
+   * The custom kinds and shared calendars that a program knows.
+   *
+   * @category models
+   * @since 0.1.0
+   */
+  Registry
+} from "./triggers/registry.ts"
+
 export type {
   /**
    * The pure meaning of a trigger.
@@ -153,6 +207,8 @@ export interface Trigger extends Schedule.Schedule<DateTime.Utc>, Equal.Equal, I
   readonly occurrences: Occurrences
   /** @internal */
   readonly text: string
+  /** @internal What the names in the specification mean. */
+  readonly registry: Registry.Registry
 }
 
 /**
@@ -167,30 +223,42 @@ export const isTrigger = (u: unknown): u is Trigger => hasProperty(u, TypeId)
 // a value and a schedule
 // -----------------------------------------------------------------------------
 
-const toSchedule = (occurrences: Occurrences): Schedule.Schedule<DateTime.Utc> =>
+const toSchedule = (trigger: Trigger): Schedule.Schedule<DateTime.Utc> =>
   Schedule.fromStep(Effect.sync(() => {
     // fresh for each use of the schedule
     let anchor = NaN
     let last = NaN
     return (now: number, _input: unknown) => {
-      let after: number
+      let nominal: number | undefined
       if (Number.isNaN(anchor)) {
         anchor = now
         last = now
-        after = now - 1 // the first step may fire at once: `immediate`, or a start or date that is now
+        // the first step may fire at once: `immediate`, or a start or date that is now
+        nominal = trigger.occurrences.next(now - 1, anchor)
       } else {
-        after = Math.max(now, last) // a timer can wake before its time; it must not fire the same instant again
+        // a timer can wake before its time; it must not fire the same instant again
+        nominal = nextToRun(trigger, Math.max(now, last), last, anchor)
       }
-      const at = occurrences.next(after, anchor)
-      if (at === undefined) return Cause.done(DateTime.makeUnsafe(last))
-      last = at
+      if (nominal === undefined) return Cause.done(DateTime.makeUnsafe(last))
+      last = nominal
+      const at = planned(trigger, trigger.text, nominal, anchor)
       const step: [DateTime.Utc, Duration.Duration] = [DateTime.makeUnsafe(at), Duration.millis(Math.max(0, at - now))]
       return Effect.succeed(step)
     }
   }))
 
+/** The first nominal instant after `last` whose planned instant is still to come at `now`. */
+const nextToRun = (trigger: Trigger, now: number, last: number, anchor: number): number | undefined => {
+  if (trigger.spec._tag === "jitter") {
+    const current = trigger.occurrences.previous(now + 1, anchor)
+    if (current !== undefined && current > last && planned(trigger, trigger.text, current, anchor) > now) return current
+  }
+  return trigger.occurrences.next(now, anchor)
+}
+
 const Proto: object = Object.assign(Object.create(Object.getPrototypeOf(Schedule.forever) as object) as object, {
   [TypeId]: TypeId,
+  registry: Registry.empty,
   [Equal.symbol](this: Trigger, that: unknown): boolean {
     return isTrigger(that) && this.text === that.text
   },
@@ -213,7 +281,7 @@ const Proto: object = Object.assign(Object.create(Object.getPrototypeOf(Schedule
 for (const key of Object.keys(Schedule.fromStep(Effect.never))) {
   Object.defineProperty(Proto, key, {
     get(this: Trigger) {
-      return (toSchedule(this.occurrences) as unknown as Record<string, unknown>)[key]
+      return (toSchedule(this) as unknown as Record<string, unknown>)[key]
     }
   })
 }
@@ -229,28 +297,68 @@ const freeze = <A extends object>(data: A): A => {
   return Object.freeze(data)
 }
 
-/** Makes a trigger of its specification; throws a `TriggerError` when that cannot be read or can never fire. */
-const make = (given: TriggerSpec): Trigger => {
+/** A trigger that refers to something that is not known here: it is data, and cannot be asked for instants. */
+const unresolved = (error: TriggerError): Occurrences => {
+  const refuse = () => {
+    throw error
+  }
+  return { next: refuse, previous: refuse, count: refuse }
+}
+
+/**
+ * Makes a trigger of its specification; throws a `TriggerError` when that cannot be read or can never fire, and, unless
+ * `unknown` is kept, when it refers to what the registry does not know.
+ */
+const make = (given: TriggerSpec, registry = Registry.empty, unknown: "keep" | "refuse" = "keep"): Trigger => {
   const spec = normalize(given)
   const text = JSON.stringify(spec)
-  const known = interned.get(text)
+  const known = recall(text, registry)
   if (known !== undefined) return known
-  const occurrences = compile(spec)
-  if (!occurrences.canFire(-Infinity, Infinity)) {
-    throw new TriggerError({
-      reason: "neverFires",
-      field: spec._tag,
-      value: show(spec),
-      expected: "a trigger that has at least one instant"
-    })
+  let refers = false
+  let occurrences: Occurrences
+  try {
+    const compiled = compile(spec, Registry.names(registry, () => refers = true))
+    if (!compiled.canFire(-Infinity, Infinity)) {
+      throw new TriggerError({
+        reason: "neverFires",
+        field: spec._tag,
+        value: show(spec),
+        expected: "a trigger that has at least one instant"
+      })
+    }
+    occurrences = compiled
+  } catch (error) {
+    if (unknown === "refuse" || !(error instanceof TriggerError) || error.reason !== "unknown") throw error
+    return fromParts(spec, text, unresolved(error), registry)
   }
+  // what refers to nothing by name is the same in every registry
+  const self = fromParts(spec, text, occurrences, refers ? registry : Registry.empty)
+  if (refers) Registry.cacheOf(registry).set(text, self)
+  else interned.set(text, self)
+  return self
+}
+
+const recall = (text: string, registry: Registry.Registry): Trigger | undefined =>
+  interned.get(text) ??
+    (registry === Registry.empty ? undefined : Registry.cacheOf(registry).get(text) as Trigger | undefined)
+
+const fromParts = (
+  spec: TriggerSpec,
+  text: string,
+  occurrences: Occurrences,
+  registry: Registry.Registry
+): Trigger => {
   const self = Object.create(Proto) as Trigger
   Object.defineProperty(self, "spec", { value: freeze(spec), enumerable: true })
   Object.defineProperty(self, "occurrences", { value: occurrences })
   Object.defineProperty(self, "text", { value: text })
-  interned.set(text, self)
+  if (registry !== Registry.empty) Object.defineProperty(self, "registry", { value: registry })
   return self
 }
+
+/** What the names in all these triggers mean. */
+const registryOf = (triggers: ReadonlyArray<Trigger>): Registry.Registry =>
+  triggers.reduce((registry, trigger) => Registry.merge(registry, trigger.registry), Registry.empty)
 
 // -----------------------------------------------------------------------------
 // constructors
@@ -600,7 +708,7 @@ const bounds = (options?: {
  * @since 0.1.0
  */
 export const union = (...triggers: ReadonlyArray<Trigger>): Trigger =>
-  make({ _tag: "union", of: triggers.map((trigger) => trigger.spec) })
+  make({ _tag: "union", of: triggers.map((trigger) => trigger.spec) }, registryOf(triggers))
 
 /**
  * Keeps a trigger within two instants, both inclusive.
@@ -637,7 +745,508 @@ export const between: {
 } = dual(2, (self: Trigger, options: {
   readonly start?: DateTime.DateTime.Input | undefined
   readonly end?: DateTime.DateTime.Input | undefined
-}): Trigger => make({ _tag: "between", of: self.spec, ...bounds(options) }))
+}): Trigger => make({ _tag: "between", of: self.spec, ...bounds(options) }, self.registry))
+
+/**
+ * Fires where all the triggers fire.
+ *
+ * **Details**
+ *
+ * With a `threshold` they need not agree to the millisecond: the trigger fires at the beginning of every shortest stretch
+ * of time, no longer than the threshold, in which each of them fires. It is 0 unless given, because triggers have exact
+ * instants. (In APScheduler it is one second, and the first of the group counts as well.)
+ *
+ * A search takes at most 10,000 steps, as in APScheduler. Triggers that agree nowhere within so many are refused with a
+ * {@link TriggerError} as never firing, and what lies further away than that is not found. A step leaps over everything
+ * that cannot agree, so that the rarest of the triggers determines how far a search sees.
+ *
+ * **Example** (Friday the 13th)
+ *
+ * ```ts
+ * import { DateTime, Option } from "effect"
+ * import { Trigger } from "effect-scheduler"
+ *
+ * const trigger = Trigger.intersection(Trigger.cron("0 9 13 * *"), Trigger.cron("0 9 * * fri"))
+ * Option.map(Trigger.next(trigger, { after: "2026-03-14T00:00:00Z" }), DateTime.formatIso)
+ * // => Option.some("2026-11-13T09:00:00.000Z")
+ * ```
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const intersection: {
+  /**
+   * Fires where all the triggers fire.
+   *
+   * @category combinators
+   * @since 0.1.0
+   */
+  (...triggers: ReadonlyArray<Trigger>): Trigger
+  /**
+   * Fires where all the triggers fire, as nearly as the threshold says.
+   *
+   * @category combinators
+   * @since 0.1.0
+   */
+  (
+    ...args: [...triggers: ReadonlyArray<Trigger>, options: { readonly threshold?: Duration.Input | undefined }]
+  ): Trigger
+} = (...args: ReadonlyArray<Trigger | { readonly threshold?: Duration.Input | undefined }>): Trigger => {
+  const triggers = args.filter(isTrigger)
+  const options = args.find((arg) => !isTrigger(arg)) as { readonly threshold?: Duration.Input } | undefined
+  const threshold = options?.threshold === undefined ? 0 : Instant.durationMillis("threshold", options.threshold)
+  const of = triggers.map((trigger) => trigger.spec)
+  return make({ _tag: "intersection", of, ...(threshold === 0 ? {} : { threshold }) }, registryOf(triggers))
+}
+
+/**
+ * What becomes of instants that a calendar covers.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ExceptOptions {
+  /**
+   * `"drop"`: they do not fire. `"defer"`: they fire once, together, when the covered stretch of time is over.
+   * `"advance"`: they fire once, together, when it begins. Default `"drop"`.
+   */
+  readonly inside?: Inside | undefined
+}
+
+/**
+ * Keeps a trigger out of the times that a calendar covers, or leaves out the instants of another trigger.
+ *
+ * **Details**
+ *
+ * Neighbouring stretches of a calendar count as one: what is deferred on a Saturday fires when Monday begins, if both days
+ * of the weekend are covered. Throws a {@link TriggerError} when nothing is left to fire within 10,000 steps.
+ *
+ * **Example** (Not on the weekend, but then on Monday)
+ *
+ * ```ts
+ * import { DateTime, Option } from "effect"
+ * import { Trigger } from "effect-scheduler"
+ *
+ * const weekend = Trigger.Calendar.days(["sat", "sun"])
+ * const trigger = Trigger.cron("0 9 * * *").pipe(Trigger.except(weekend, { inside: "defer" }))
+ * Option.map(Trigger.next(trigger, { after: "2026-03-06T10:00:00Z" }), DateTime.formatIso) // a Friday
+ * // => Option.some("2026-03-09T00:00:00.000Z")
+ * ```
+ *
+ * @see {@link during} for the opposite
+ * @category combinators
+ * @since 0.1.0
+ */
+export const except: {
+  /**
+   * Keeps a trigger out of the times that a calendar covers.
+   *
+   * @category combinators
+   * @since 0.1.0
+   */
+  (calendar: Calendar.Calendar, options?: ExceptOptions): (self: Trigger) => Trigger
+  /**
+   * Leaves out the instants of another trigger.
+   *
+   * @category combinators
+   * @since 0.1.0
+   */
+  (trigger: Trigger): (self: Trigger) => Trigger
+  /**
+   * Keeps a trigger out of the times that a calendar covers.
+   *
+   * @category combinators
+   * @since 0.1.0
+   */
+  (self: Trigger, calendar: Calendar.Calendar, options?: ExceptOptions): Trigger
+  /**
+   * Leaves out the instants of another trigger.
+   *
+   * @category combinators
+   * @since 0.1.0
+   */
+  (self: Trigger, trigger: Trigger): Trigger
+} = dual(
+  (args) => isTrigger(args[0]) && (isTrigger(args[1]) || Calendar.isCalendar(args[1])),
+  (self: Trigger, excluded: Trigger | Calendar.Calendar, options?: ExceptOptions): Trigger =>
+    isTrigger(excluded)
+      ? make({ _tag: "except", of: self.spec, instants: excluded.spec }, registryOf([self, excluded]))
+      : make({
+        _tag: "outside",
+        of: self.spec,
+        calendar: excluded.spec,
+        ...(options?.inside === undefined ? {} : { inside: options.inside })
+      }, self.registry)
+)
+
+/**
+ * Keeps a trigger within the times that a calendar covers.
+ *
+ * **Example** (On business days only)
+ *
+ * ```ts
+ * import { Trigger } from "effect-scheduler"
+ *
+ * const days = Trigger.Calendar.businessDays({ holidays: ["12-25", "12-26"], timeZone: "Europe/London" })
+ * const trigger = Trigger.cron("0 9 * * *", { timeZone: "Europe/London" }).pipe(Trigger.during(days))
+ * ```
+ *
+ * @see {@link except} for the opposite
+ * @category combinators
+ * @since 0.1.0
+ */
+export const during: {
+  /**
+   * Keeps a trigger within the times that a calendar covers.
+   *
+   * @category combinators
+   * @since 0.1.0
+   */
+  (calendar: Calendar.Calendar): (self: Trigger) => Trigger
+  /**
+   * Keeps a trigger within the times that a calendar covers.
+   *
+   * @category combinators
+   * @since 0.1.0
+   */
+  (self: Trigger, calendar: Calendar.Calendar): Trigger
+} = dual(2, (self: Trigger, calendar: Calendar.Calendar): Trigger => except(self, Calendar.not(calendar)))
+
+/**
+ * Fires at the first `times` instants only, counted from the anchor: from when the job was added.
+ *
+ * **Details**
+ *
+ * It counts instants, whatever becomes of them; a job's policy counts its runs. Where instants can only be counted one by
+ * one (in unions, intersections and exceptions) `times` is at most 10,000. Throws a {@link TriggerError} otherwise.
+ *
+ * **Example** (Three reminders)
+ *
+ * ```ts
+ * import { Trigger } from "effect-scheduler"
+ *
+ * const trigger = Trigger.interval("1 day").pipe(Trigger.limit(3))
+ * ```
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const limit: {
+  /**
+   * Fires at the first `times` instants only.
+   *
+   * @category combinators
+   * @since 0.1.0
+   */
+  (times: number): (self: Trigger) => Trigger
+  /**
+   * Fires at the first `times` instants only.
+   *
+   * @category combinators
+   * @since 0.1.0
+   */
+  (self: Trigger, times: number): Trigger
+} = dual(2, (self: Trigger, times: number): Trigger => make({ _tag: "limit", of: self.spec, times }, self.registry))
+
+/**
+ * Fires a duration later than the trigger, or earlier when the duration is negative.
+ *
+ * **Details**
+ *
+ * The duration is elapsed time. Nothing is moved to before the anchor; what is counted from the anchor stays counted from it.
+ *
+ * **Example** (An hour before midnight in UTC)
+ *
+ * ```ts
+ * import { Trigger } from "effect-scheduler"
+ *
+ * const trigger = Trigger.cron("0 0 * * *").pipe(Trigger.offset("-1 hours"))
+ * ```
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const offset: {
+  /**
+   * Fires a duration later than the trigger, or earlier when the duration is negative.
+   *
+   * @category combinators
+   * @since 0.1.0
+   */
+  (duration: Duration.Input): (self: Trigger) => Trigger
+  /**
+   * Fires a duration later than the trigger, or earlier when the duration is negative.
+   *
+   * @category combinators
+   * @since 0.1.0
+   */
+  (self: Trigger, duration: Duration.Input): Trigger
+} = dual(
+  2,
+  (self: Trigger, duration: Duration.Input): Trigger =>
+    make({ _tag: "offset", of: self.spec, millis: Instant.durationMillis("duration", duration) }, self.registry)
+)
+
+/**
+ * Fires with the first trigger until that has no more instants, and with the second from then on.
+ *
+ * **Details**
+ *
+ * The last instant of the first trigger is the anchor of the second, which fires strictly after it. Throws a
+ * {@link TriggerError} when the first trigger never ends.
+ *
+ * **Example** (Five times every minute, then every hour)
+ *
+ * ```ts
+ * import { Trigger } from "effect-scheduler"
+ *
+ * const trigger = Trigger.interval("1 minute").pipe(Trigger.limit(5), Trigger.andThen(Trigger.interval("1 hour")))
+ * ```
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const andThen: {
+  /**
+   * Fires with the first trigger until that has no more instants, and with the second from then on.
+   *
+   * @category combinators
+   * @since 0.1.0
+   */
+  (that: Trigger): (self: Trigger) => Trigger
+  /**
+   * Fires with the first trigger until that has no more instants, and with the second from then on.
+   *
+   * @category combinators
+   * @since 0.1.0
+   */
+  (self: Trigger, that: Trigger): Trigger
+} = dual(
+  2,
+  (self: Trigger, that: Trigger): Trigger =>
+    make({ _tag: "andThen", first: self.spec, second: that.spec }, registryOf([self, that]))
+)
+
+/**
+ * Spreads runs: each is planned up to `max` later than its nominal instant, and before the next nominal instant.
+ *
+ * **Details**
+ *
+ * How much later is a hash of a seed and the nominal instant, not a random number: it is the same on every node, and after
+ * a restart. The seed of a job is its id, so that jobs with the same trigger are spread; that of a bare Schedule is the
+ * trigger itself. {@link next} and {@link previous} give nominal instants, {@link planned} the planned ones.
+ *
+ * Jitter comes last: a combinator around it throws a {@link TriggerError}, because it would work on nominal instants and
+ * lose the rest.
+ *
+ * **Example** (Within five minutes after the hour)
+ *
+ * ```ts
+ * import { Trigger } from "effect-scheduler"
+ *
+ * const trigger = Trigger.cron("0 * * * *").pipe(Trigger.jitter("5 minutes"))
+ * ```
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const jitter: {
+  /**
+   * Plans each run up to `max` later than its nominal instant.
+   *
+   * @category combinators
+   * @since 0.1.0
+   */
+  (max: Duration.Input): (self: Trigger) => Trigger
+  /**
+   * Plans each run up to `max` later than its nominal instant.
+   *
+   * @category combinators
+   * @since 0.1.0
+   */
+  (self: Trigger, max: Duration.Input): Trigger
+} = dual(
+  2,
+  (self: Trigger, max: Duration.Input): Trigger =>
+    make({ _tag: "jitter", of: self.spec, millis: Instant.durationMillis("jitter", max) }, self.registry)
+)
+
+// -----------------------------------------------------------------------------
+// names
+// -----------------------------------------------------------------------------
+
+/**
+ * A kind of trigger of one's own.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Custom<Parameters> extends Definition<Parameters> {
+  /** Makes a trigger of this kind; throws a {@link TriggerError} when the parameters do not fit their schema. */
+  readonly make: (parameters: Parameters) => Trigger
+}
+
+/**
+ * Defines a kind of trigger of one's own: a name under which it is stored, a schema for its parameters, and two pure functions
+ * that say what they mean.
+ *
+ * **Details**
+ *
+ * `next` gives the first instant strictly after `after`, `previous` the last strictly before `before`, both in epoch
+ * milliseconds, `undefined` for none. They must answer the same for the same arguments, whenever and wherever they are
+ * asked; `anchor` is the instant at which the job was added, and no instant may lie before it. `count` is optional.
+ * `TriggerLaws` of `effect-scheduler/testing` checks all of this.
+ *
+ * Triggers that are stored have to find the kind again: tell the program of it with {@link layerRegistry}. A node that
+ * does not know a kind leaves its jobs to one that does.
+ *
+ * **Example** (Every power of two of minutes)
+ *
+ * ```ts
+ * import { Schema } from "effect"
+ * import { Trigger } from "effect-scheduler"
+ *
+ * const Doubling = Trigger.custom("acme/doubling", {
+ *   parameters: Schema.Struct({ millis: Schema.Int }),
+ *   occurrences: ({ millis }) => {
+ *     const step = (after: number, anchor: number) => Math.max(0, Math.floor(Math.log2((after - anchor) / millis)) + 1)
+ *     return {
+ *       next: (after, anchor) => after === Infinity ? undefined : anchor + millis * 2 ** (after < anchor + millis ? 0 : step(after, anchor)),
+ *       previous: (before, anchor) =>
+ *         before <= anchor + millis ? undefined : anchor + millis * 2 ** (Math.ceil(Math.log2((before - anchor) / millis)) - 1)
+ *     }
+ *   }
+ * })
+ * const trigger = Doubling.make({ millis: 60_000 })
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const custom = <Parameters, Encoded extends Schema.Json>(name: string, options: {
+  readonly parameters: Schema.Codec<Parameters, Encoded>
+  readonly occurrences: (parameters: Parameters) => CustomOccurrences
+  readonly describe?: ((parameters: Parameters) => string) | undefined
+}): Custom<Parameters> => {
+  const definition: Definition<Parameters> = { name, ...options }
+  const itself: Registry.Registry = { kinds: new Map([[name, definition]]), calendars: new Map() }
+  const encode = Schema.encodeResult(options.parameters)
+  return {
+    ...definition,
+    make(parameters) {
+      const encoded = encode(parameters)
+      if (Result.isFailure(encoded)) {
+        throw new TriggerError({
+          reason: "option",
+          field: name,
+          value: show(parameters),
+          expected: encoded.failure.message
+        })
+      }
+      return make({ _tag: "custom", name, parameters: encoded.success }, itself)
+    }
+  }
+}
+
+/**
+ * What triggers may refer to by name.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface RegistryOptions {
+  /** Kinds made by {@link custom}. */
+  readonly kinds?: ReadonlyArray<Definition> | undefined
+  /**
+   * Calendars by the names that `Calendar.named` uses. The version tells a calendar from the one that had its name before;
+   * a hash of the calendar unless given.
+   */
+  readonly calendars?:
+    | {
+      readonly [name: string]: Calendar.Calendar | { readonly calendar: Calendar.Calendar; readonly version: string }
+    }
+    | undefined
+}
+
+/**
+ * Says what the names in triggers mean. Throws a {@link TriggerError} when a calendar has no meaning, such as one that
+ * refers to itself.
+ *
+ * **Example** (Holidays that jobs share)
+ *
+ * ```ts
+ * import { Result } from "effect"
+ * import { Trigger } from "effect-scheduler"
+ *
+ * const registry = Trigger.registry({ calendars: { holidays: Trigger.Calendar.days(["12-25", "12-26"]) } })
+ * const trigger = Trigger.cron("0 9 * * *").pipe(Trigger.except(Trigger.Calendar.named("holidays")))
+ * const known = Result.getOrThrow(Trigger.resolve(trigger, registry))
+ * ```
+ *
+ * @category names
+ * @since 0.1.0
+ */
+export const registry = (options: RegistryOptions): Registry.Registry => {
+  const made: Registry.Registry = {
+    kinds: new Map((options.kinds ?? []).map((kind) => [kind.name, kind])),
+    calendars: new Map(
+      Object.entries(options.calendars ?? {}).map(([name, given]) => {
+        const { calendar, version } = Calendar.isCalendar(given)
+          ? { calendar: given, version: Hash.hash(given).toString(36) }
+          : given
+        return [name, { spec: calendar.spec, version }]
+      })
+    )
+  }
+  const names = Registry.names(made, () => {})
+  for (const name of made.calendars.keys()) {
+    names.calendar(name, (spec) => Calendars.compile(spec, (trigger) => compile(trigger, names), names))
+  }
+  return made
+}
+
+/**
+ * What triggers that are read back from a store may refer to by name; nothing by default.
+ *
+ * @category names
+ * @since 0.1.0
+ */
+export const CurrentRegistry = Context.Reference<Registry.Registry>("effect-scheduler/Trigger/CurrentRegistry", {
+  defaultValue: () => Registry.empty
+})
+
+/**
+ * Tells a program what the names in its triggers mean.
+ *
+ * @category names
+ * @since 0.1.0
+ */
+export const layerRegistry = (options: RegistryOptions): Layer.Layer<never> =>
+  Layer.effect(CurrentRegistry, Effect.orDie(Effect.fromResult(result(() => registry(options)))))
+
+/**
+ * The same trigger, knowing what its names mean. Fails with a {@link TriggerError} whose reason is `"unknown"` when the
+ * registry does not know one of them.
+ *
+ * @category names
+ * @since 0.1.0
+ */
+export const resolve = (self: Trigger, registry: Registry.Registry): Result.Result<Trigger, TriggerError> =>
+  self.registry === registry && recall(self.text, registry) === self
+    ? Result.succeed(self)
+    : result(() => make(self.spec, Registry.merge(self.registry, registry), "refuse"))
+
+/**
+ * The versions of the named calendars that a trigger depends on, directly or through other calendars: what changes when
+ * one of them is edited.
+ *
+ * @category names
+ * @since 0.1.0
+ */
+export const calendarVersions = (
+  self: Trigger,
+  registry: Registry.Registry = self.registry
+): { readonly [name: string]: string | undefined } => Registry.calendarVersions(self.spec, registry)
 
 // -----------------------------------------------------------------------------
 // instants
@@ -733,6 +1342,32 @@ export const previous: {
     Instant.fromInput("anchor", options.anchor)
   )))
 
+/**
+ * The instant at which an occurrence is planned, in epoch milliseconds: the nominal one, or with {@link jitter} a little
+ * later and before the next.
+ *
+ * @category instants
+ * @since 0.1.0
+ */
+export const planned = (self: Trigger, seed: string, nominal: number, anchor: number): number =>
+  self.spec._tag === "jitter"
+    ? plannedAt(self.spec.millis, seed, nominal, self.occurrences.next(nominal, anchor))
+    : nominal
+
+/**
+ * The newest nominal instant whose planned instant is not after `now`, in epoch milliseconds: up to it everything is due.
+ *
+ * @category instants
+ * @since 0.1.0
+ */
+export const newestDue = (self: Trigger, seed: string, now: number, anchor: number): number | undefined => {
+  const nominal = self.occurrences.previous(now + 1, anchor)
+  // what is planned for an instant lies before the next, so that only the last can still be to come
+  return nominal === undefined || planned(self, seed, nominal, anchor) <= now
+    ? nominal
+    : self.occurrences.previous(nominal, anchor)
+}
+
 const toUtc = (millis: number | undefined): Option.Option<DateTime.Utc> =>
   millis === undefined ? Option.none() : Option.some(DateTime.makeUnsafe(millis))
 
@@ -795,7 +1430,7 @@ const isDeeperThan = (levels: number, data: unknown): boolean =>
   (levels === 0 || Object.values(data).some((value) => isDeeperThan(levels - 1, value)))
 
 /** Makes a trigger of data that nobody has looked at yet. */
-const fromUnknown = (data: unknown): Trigger => {
+const fromUnknown = (data: unknown, registry: Registry.Registry): Trigger => {
   if (isDeeperThan(maxDepth, data)) {
     const expected = `triggers nested no deeper than ${maxDepth} levels`
     throw new TriggerError({ reason: "spec", field: "spec", value: "a deeper one", expected })
@@ -804,18 +1439,26 @@ const fromUnknown = (data: unknown): Trigger => {
   if (Result.isFailure(spec)) {
     throw new TriggerError({ reason: "spec", field: "spec", value: show(data), expected: spec.failure.message })
   }
-  return make(spec.success)
+  return make(spec.success, registry, "refuse")
 }
 
 /**
  * Reads a trigger back from its text. Reading the same text again costs a look-up.
  *
+ * **Details**
+ *
+ * Fails with the reason `"unknown"` when the trigger refers to a custom kind or a calendar that the registry does not know
+ * and another may, and with any other when it is no trigger at all.
+ *
  * @see {@link encode} for the way out
  * @category encoding
  * @since 0.1.0
  */
-export const decode = (text: string): Result.Result<Trigger, TriggerError> => {
-  const known = interned.get(text)
+export const decode = (
+  text: string,
+  registry: Registry.Registry = Registry.empty
+): Result.Result<Trigger, TriggerError> => {
+  const known = recall(text, registry)
   if (known !== undefined) return Result.succeed(known)
   return result(() => {
     let data: unknown
@@ -824,7 +1467,7 @@ export const decode = (text: string): Result.Result<Trigger, TriggerError> => {
     } catch {
       throw new TriggerError({ reason: "spec", field: "spec", value: show(text), expected: "JSON" })
     }
-    return fromUnknown(data)
+    return fromUnknown(data, registry)
   })
 }
 

@@ -6,12 +6,22 @@
  */
 import * as Schema from "effect/Schema"
 import { after, type AfterSpec } from "./after.ts"
+import { andThen, type AndThenSpec } from "./and-then.ts"
 import { between, type BetweenSpec } from "./between.ts"
 import { calendarInterval, type CalendarIntervalSpec } from "./calendar-interval.ts"
+import { outside, type OutsideSpec } from "./calendars/outside.ts"
 import { cron, type CronSpec } from "./cron/cron.ts"
+import { custom, type CustomSpec } from "./custom.ts"
 import { dates, type DatesSpec } from "./dates.ts"
+import { show, TriggerError } from "./error.ts"
+import { except, type ExceptSpec } from "./except.ts"
+import { intersection, type IntersectionSpec } from "./intersection.ts"
 import { interval, type IntervalSpec } from "./interval.ts"
+import { jitter, type JitterSpec } from "./jitter.ts"
 import type { Compiled, Kind } from "./kind.ts"
+import { limit, type LimitSpec } from "./limit.ts"
+import { offset, type OffsetSpec } from "./offset.ts"
+import type { Names } from "./registry.ts"
 import { union, type UnionSpec } from "./union.ts"
 
 /**
@@ -20,7 +30,22 @@ import { union, type UnionSpec } from "./union.ts"
  * @category models
  * @since 0.1.0
  */
-export type TriggerSpec = DatesSpec | AfterSpec | IntervalSpec | CronSpec | CalendarIntervalSpec | UnionSpec | BetweenSpec
+export type TriggerSpec =
+  | DatesSpec
+  | AfterSpec
+  | IntervalSpec
+  | CronSpec
+  | CalendarIntervalSpec
+  | CustomSpec
+  | UnionSpec
+  | IntersectionSpec
+  | ExceptSpec
+  | OutsideSpec
+  | BetweenSpec
+  | LimitSpec
+  | OffsetSpec
+  | AndThenSpec
+  | JitterSpec
 
 const kinds: { readonly [Tag in TriggerSpec["_tag"]]: Kind<Extract<TriggerSpec, { readonly _tag: Tag }>> } = {
   dates,
@@ -28,8 +53,16 @@ const kinds: { readonly [Tag in TriggerSpec["_tag"]]: Kind<Extract<TriggerSpec, 
   interval,
   cron,
   calendarInterval,
+  custom,
   union,
-  between
+  intersection,
+  except,
+  outside,
+  between,
+  limit,
+  offset,
+  andThen,
+  jitter
 }
 
 // the tag of a specification picks a kind of that very specification, which the type system cannot follow
@@ -50,8 +83,16 @@ export const TriggerSpec: Schema.Codec<TriggerSpec> = Schema.Union([
   interval.schema(member),
   cron.schema(member),
   calendarInterval.schema(member),
+  custom.schema(member),
   union.schema(member),
-  between.schema(member)
+  intersection.schema(member),
+  except.schema(member),
+  outside.schema(member),
+  between.schema(member),
+  limit.schema(member),
+  offset.schema(member),
+  andThen.schema(member),
+  jitter.schema(member)
 ])
 
 /**
@@ -66,4 +107,16 @@ export const normalize = (spec: TriggerSpec): TriggerSpec => kindOf(spec).normal
  *
  * @internal
  */
-export const compile = (spec: TriggerSpec): Compiled => kindOf(spec).compile(spec, compile)
+export const compile = (spec: TriggerSpec, names: Names): Compiled => {
+  const member = (inner: TriggerSpec): Compiled => {
+    if (inner._tag !== "jitter") return kindOf(inner).compile(inner, member, names)
+    // planned instants are not in the set that combinators work on: they would be moved and cut off by chance
+    throw new TriggerError({
+      reason: "option",
+      field: "jitter",
+      value: show(inner),
+      expected: "jitter around the whole trigger: combine first, jitter last"
+    })
+  }
+  return kindOf(spec).compile(spec, member, names)
+}

@@ -10,7 +10,8 @@ import * as Schema from "effect/Schema"
  *
  * **Details**
  *
- * - `reason` tells programs what kind of mistake it is,
+ * - `reason` tells programs what kind of mistake it is; `"unknown"` is none of the trigger: it refers to a custom kind or a
+ *   calendar that is not registered here and may be elsewhere,
  * - `field` names the part at fault: a cron field such as `"minute"`, or an option such as `"timeZone"`,
  * - `position` is the zero-based index in the text at which the fault begins, where there is a text,
  * - `value` shows what was given, shortened when it is long,
@@ -20,7 +21,7 @@ import * as Schema from "effect/Schema"
  * @since 0.1.0
  */
 export class TriggerError extends Schema.TaggedError<TriggerError>()("TriggerError", {
-  reason: Schema.Literals(["syntax", "range", "name", "option", "timeZone", "neverFires", "spec"]),
+  reason: Schema.Literals(["syntax", "range", "name", "option", "timeZone", "neverFires", "spec", "unknown"]),
   field: Schema.String,
   position: Schema.optionalKey(Schema.Int),
   value: Schema.String,

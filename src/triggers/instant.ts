@@ -10,6 +10,7 @@ import { show, TriggerError } from "./error.ts"
 
 /** The last instant that `DateTime` can express; its opposite is the first. */
 export const max = 8_640_000_000_000_000
+export const min = -max
 
 /** Reads an instant; text without an offset is UTC. */
 export const fromInput = (field: string, input: DateTime.DateTime.Input): number => {

@@ -6,6 +6,7 @@
 import type * as Schema from "effect/Schema"
 import type { TriggerSpec } from "./compile.ts"
 import type { Occurrences } from "./occurrences.ts"
+import type { Names } from "./registry.ts"
 
 /**
  * Occurrences that can also be asked whether they are empty whatever the anchor, which is how a trigger that can never
@@ -31,6 +32,6 @@ export interface Kind<Spec extends { readonly _tag: string }> {
    * meaning and need not be given a valid specification.
    */
   readonly normalize: (spec: Spec, member: (spec: TriggerSpec) => TriggerSpec) => TriggerSpec
-  /** The meaning. Throws a `TriggerError` when there is none. */
-  readonly compile: (spec: Spec, member: (spec: TriggerSpec) => Compiled) => Compiled
+  /** The meaning, given that of the triggers it contains and what it may refer to by name. Throws a `TriggerError`. */
+  readonly compile: (spec: Spec, member: (spec: TriggerSpec) => Compiled, names: Names) => Compiled
 }

@@ -1,0 +1,35 @@
+/**
+ * Which triggers are the same for every job.
+ *
+ * @since 0.1.0
+ */
+import type { TriggerSpec } from "./compile.ts"
+
+/**
+ * Whether the anchor only hides the instants before it, and moves none: a cron expression is fixed, an interval that is
+ * counted from the anchor is not. Only what is fixed can be searched when the trigger is made. `false` is always safe.
+ *
+ * @internal
+ */
+export const isFixed = (spec: TriggerSpec): boolean => {
+  switch (spec._tag) {
+    case "dates":
+    case "cron":
+      return true
+    case "interval":
+    case "calendarInterval":
+      return spec.start !== undefined
+    case "union":
+    case "intersection":
+      return spec.of.every(isFixed)
+    case "between":
+    case "offset":
+    case "outside":
+    case "jitter":
+      return isFixed(spec.of)
+    case "except":
+      return isFixed(spec.of) && isFixed(spec.instants)
+    default:
+      return false
+  }
+}
