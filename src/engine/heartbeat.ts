@@ -9,7 +9,9 @@ import { stop } from "./cancel.ts"
 import { type Core, now } from "./core.ts"
 
 export interface Lease {
-  /** Makes sure that the lease outlives the next beat; called before claiming. */
+  /** Whether the lease outlives the next beat; without that nothing may be claimed. */
+  readonly holds: (now: number) => boolean
+  /** Makes it so. */
   readonly secure: Effect.Effect<void>
   /** The role's loop. */
   readonly loop: Effect.Effect<never>
@@ -17,7 +19,7 @@ export interface Lease {
 
 export const make = (core: Core): Lease => {
   const { settings, store } = core
-  if (!store.capabilities.shared) return { secure: Effect.void, loop: Effect.never }
+  if (!store.capabilities.shared) return { holds: () => true, secure: Effect.void, loop: Effect.never }
   let beatenAt = -Infinity
   /** Claims that the store knows of and this node does not: a claim whose answer was lost, once it is older than a beat. */
   let unknown = new Set<string>()
@@ -65,7 +67,8 @@ export const make = (core: Core): Lease => {
   )
 
   return {
-    secure: Effect.flatMap(now, (at) => at - beatenAt < settings.beat ? Effect.void : beat),
+    holds: (at) => at - beatenAt < settings.beat,
+    secure: beat,
     loop: Effect.forever(Effect.gen(function*() {
       core.holdWake.closeUnsafe()
       // A claim whose answer was lost is held too, though nothing runs here.

@@ -25,11 +25,17 @@ export const worker = (
     // What is claimed is started: an interruption between the two would leave runs that nobody carries out.
     const next = yield* Effect.uninterruptibleMask((restore) =>
       Effect.gen(function*() {
-        yield* restore(lease.secure)
-        const at = yield* now
-        const claimed = yield* restore(core.outage.rideOut(
-          core.store.claim({ node: core.node, lanes, limit: slots, now: at })
-        ))
+        const claim = (limit: number, at: number) =>
+          restore(core.outage.rideOut(core.store.claim({ node: core.node, lanes, limit, now: at })))
+        let at = yield* now
+        if (!lease.holds(at)) {
+          // An idle node renews no lease only to find nothing to do.
+          const { next } = yield* claim(0, at)
+          if (next === null || next > at) return next
+          yield* restore(lease.secure)
+          at = yield* now
+        }
+        const claimed = yield* claim(slots, at)
         for (const row of claimed.runs) {
           unused--
           const running: Running = {

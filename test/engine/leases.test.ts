@@ -133,4 +133,25 @@ describe("leases", () => {
         ["quick succeeded 1", "slow succeeded 3"]
       )
     }))
+
+  it.effect("an idle node writes nothing, however often it looks; one that holds a run beats", () =>
+    Effect.gen(function*() {
+      let beats = 0
+      const store = withVerbs(yield* shared, (inner) => ({
+        beat: (node) => Effect.suspend(() => (beats++, inner.beat(node)))
+      }))
+      const w = world()
+      w.behave = () => Effect.as(Effect.sleep("1 minute"), "ok")
+      const a = yield* start(store, w, { ...times, poll: "1 second" })
+      yield* TestClock.adjust("10 minutes")
+      assert.strictEqual(beats, 0)
+      yield* a.scheduler.enqueue(Work, { payload: { name: "x" } })
+      yield* TestClock.adjust("1 minute")
+      assert.isAtLeast(beats, 12)
+      yield* TestClock.adjust("1 minute")
+      const then = beats
+      yield* TestClock.adjust("10 minutes")
+      assert.strictEqual(beats, then)
+      yield* a.close
+    }))
 })
