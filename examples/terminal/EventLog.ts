@@ -125,7 +125,7 @@ const print = Effect.fnUntraced(function*(scheduler: Scheduler.Service, nameOf: 
   let jobWidth = 12
   let stopping = false
   yield* Stream.runForEach(
-    Stream.takeUntil(scheduler.events, (event) => event._tag === "SchedulerStopped"),
+    scheduler.events,
     Effect.fnUntraced(function*(event) {
       const described = describe(event)
       if (described === undefined) return

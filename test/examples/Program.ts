@@ -37,14 +37,16 @@ export const start = Effect.fnUntraced(function*(example: string, ...args: Reado
     Stream.runForEach((line) => Effect.sync(() => lines.push(line))),
     Effect.forkScoped
   )
-  /** What it printed, once it fits; a test that waits in vain says what there was instead. */
+  /** Returns when what it printed fits; a test that waits in vain says what there was instead. */
   const until = Effect.fnUntraced(function*(what: string, fits: (rows: ReadonlyArray<Row>) => boolean) {
     const fitting = Effect.gen(function*() {
       while (!fits(rowsOf(lines))) yield* Effect.sleep("20 millis")
     })
-    const done = yield* Effect.timeoutOption(fitting, limit)
-    if (Option.isNone(done)) {
-      return yield* Effect.die(new Error(`no ${what} within the limit, but\n${lines.join("\n")}`))
+    // What has been printed when it ends is read a moment later.
+    const ended = Effect.andThen(Effect.exit(child.exitCode), Effect.sleep("1 second"))
+    const hopeless = Effect.as(Effect.timeoutOption(ended, limit), "hopeless" as const)
+    if ((yield* Effect.raceFirst(fitting, hopeless)) === "hopeless") {
+      return yield* Effect.die(new Error(`no ${what}, but\n${lines.join("\n")}`))
     }
   })
   /** Its exit code, and everything it printed. */
