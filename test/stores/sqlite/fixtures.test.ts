@@ -93,7 +93,8 @@ const open = (filename: string) =>
   SqliteJobStore.layerFile(filename, { host: "a host of its own", synchronous: "normal" })
 
 describe("fixtures", () => {
-  it.effect.skipIf(process.env["WRITE_FIXTURES"] === undefined)("are written", () =>
+  const write = process.env["WRITE_FIXTURES"] === undefined ? undefined : it.effect
+  write?.("are written", () =>
     Effect.gen(function*() {
       const filename = yield* temporaryFile
       const rows = yield* Effect.gen(function*() {
