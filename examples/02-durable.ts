@@ -131,7 +131,7 @@ const schedulerLive = (file: string) =>
 
 const office = Effect.fn("office")(function*(file: string, seconds: Option.Option<number>) {
   const scheduler = yield* Scheduler.Scheduler
-  yield* Console.log(`${file}: ${yield* History.tell}\n`)
+  yield* Console.log(`${file}: ${yield* History.tell()}\n`)
   yield* declareJobs
   yield* Console.log(`${JobTable.render(yield* scheduler.list())}\n`)
   yield* Console.log(EventLog.heading)

@@ -17,6 +17,7 @@ import { Argument, Command, Flag } from "effect/cli"
 import { basename } from "node:path"
 import * as EventLog from "../terminal/EventLog.ts"
 import * as Failure from "../terminal/Failure.ts"
+import * as History from "../terminal/History.ts"
 import * as JobTable from "../terminal/JobTable.ts"
 import * as text from "../terminal/text.ts"
 import * as Crontab from "./Crontab.ts"
@@ -71,13 +72,30 @@ const synchronize = Effect.fn("synchronize")(function*(options: Options, entries
   }
 })
 
+/** The entries, with the instants to come. */
+const list = Effect.fn("list")(function*(entries: Entries) {
+  const now = yield* DateTime.now
+  yield* Console.log(text.table(
+    ["line", "job", "when", "user", "next 3 (UTC)", "command"],
+    entries.map(([id, { command, line, user, when }]) => [
+      String(line),
+      basename(id),
+      when === "reboot" ? "at the start" : text.value(JobTable.trigger(when.spec)),
+      user ?? "",
+      when === "reboot" ? "" : JobTable.upcoming(when, now, 3).map(text.plan).join("  "),
+      text.value(command)
+    ])
+  ))
+})
+
 const run = Effect.fn("run")(function*(options: Options, content: string, entries: Entries) {
   const scheduler = yield* Scheduler.Scheduler
   const fs = yield* FileSystem.FileSystem
   const booted = yield* DateTime.now
+  yield* Console.log(`${options.file}: ${yield* History.tell(basename)}\n`)
+  yield* list(entries)
+  yield* Console.log(`\n${EventLog.heading}`)
   yield* synchronize(options, entries, booted)
-  yield* Console.log(`${JobTable.render(yield* scheduler.list({ prefix: EntryId.prefix(options.file) }))}\n`)
-  yield* Console.log(EventLog.heading)
   yield* scheduler.resumeNode
 
   // An edited file is taken over as it is; while it cannot be read, the jobs stay as they were.
@@ -92,21 +110,6 @@ const run = Effect.fn("run")(function*(options: Options, content: string, entrie
     Effect.catch((error) => Console.error(error.message)),
     Effect.schedule(Schedule.spaced("2 seconds"))
   )
-})
-
-const list = Effect.fn("list")(function*(entries: Entries) {
-  const now = yield* DateTime.now
-  yield* Console.log(text.table(
-    ["line", "job", "when", "user", "next 3 (UTC)", "command"],
-    entries.map(([id, { command, line, user, when }]) => [
-      String(line),
-      basename(id),
-      when === "reboot" ? "at the start" : text.value(JobTable.trigger(when.spec)),
-      user ?? "",
-      when === "reboot" ? "" : JobTable.upcoming(when, now, 3).map(text.plan).join("  "),
-      text.value(command)
-    ])
-  ))
 })
 
 const schedulerLive = (db: Option.Option<string>) =>
