@@ -383,8 +383,10 @@ export const make = Effect.fnUntraced(function*<const Tasks extends ReadonlyArra
   const scope = yield* Effect.scope
   const context = yield* Effect.context<never>()
   const store = yield* JobStore
-  const served = yield* serve(options.tasks ?? [], context)
-  const executors = served.size === 0 ? [] : [Context.get(context as Context.Context<Executor>, Executor)]
+  const tasks = options.tasks ?? []
+  // Only a node that carries out tasks needs an executor; the type of `make` says so.
+  const executors = tasks.length === 0 ? [] : [Context.get(context as Context.Context<Executor>, Executor)]
+  const served = yield* serve(tasks, executors[0]?.name, context)
   const events = yield* Events.make
   const gate = yield* Latch.make(options.paused !== true)
   let state: "running" | "paused" | "stopping" = options.paused === true ? "paused" : "running"
@@ -495,6 +497,7 @@ export const layer = <const Tasks extends ReadonlyArray<Task.Any> = readonly []>
 /** The tasks with their handlers, by name. */
 const serve = Effect.fnUntraced(function*(
   tasks: ReadonlyArray<Task.Any>,
+  executor: string | undefined,
   context: Context.Context<never>
 ): Effect.fn.Return<ReadonlyMap<string, Served>, InvalidOption> {
   const served = new Map<string, Served>()
@@ -505,6 +508,13 @@ const serve = Effect.fnUntraced(function*(
         field: "tasks",
         value: task.name,
         expected: handler === undefined ? "a task whose handler is provided" : "each task name once"
+      })
+    }
+    if (task.executor !== executor) {
+      return yield* new InvalidOption({
+        field: "tasks",
+        value: `${task.name}, which names the executor ${JSON.stringify(task.executor)}`,
+        expected: `tasks for the executor that is provided, ${JSON.stringify(executor)}`
       })
     }
     served.set(task.name, { task, context: handler.context, run: handler.run })

@@ -114,7 +114,7 @@ const conclude = (
       follow: [],
       next: settlementOf(row, next, judged, started, finished)
     },
-    then: (answer) => {
+    recorded: (answer) => {
       core.running.delete(row.id)
       if (running.ended !== undefined) { for (const tell of running.ended) tell() }
       notifySettled(core, row.id)

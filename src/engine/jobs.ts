@@ -55,7 +55,9 @@ const added = Effect.fnUntraced(function*(core: Core, row: JobStore.JobRow) {
   core.planWake.openUnsafe()
   if (core.events.heard()) core.events.publish(row.created, { _tag: "JobAdded", job: row.id, task: row.task })
   if (!core.served.has(row.task)) {
-    yield* Effect.logWarning(
+    // A node that carries out nothing only schedules: there it is nothing unusual.
+    const log = core.served.size === 0 ? Effect.logDebug : Effect.logWarning
+    yield* log(
       `effect-scheduler: job ${row.id} is for task ${row.task}, which this node does not carry out`
     )
     core.events.publish(row.created, { _tag: "TaskUnknown", job: row.id, task: row.task })

@@ -15,11 +15,11 @@ interface Entry {
   readonly executor: Executor.Service
   /** `null`: there is nothing to record, only a slot to give back. */
   readonly settlement: JobStore.Settlement | null
-  readonly then: (answer: Answer) => void
+  readonly recorded: (answer: Answer) => void
 }
 
 export interface Settler {
-  /** Records an outcome, calls `then` when that is done, and gives the run's slot back. */
+  /** Records an outcome, calls `recorded` when that is done, and gives the run's slot back. */
   readonly submit: (entry: Entry) => void
   /** The role's loop. */
   readonly loop: Effect.Effect<never>
@@ -49,13 +49,13 @@ export const make = (store: JobStore.Service, outage: Outage, batch: number): Se
     const entries = inHand
     inHand = []
     let i = 0
-    for (const entry of entries) entry.then(entry.settlement === null ? "ok" : answers[i++]!)
+    for (const entry of entries) entry.recorded(entry.settlement === null ? "ok" : answers[i++]!)
     yield* release(entries)
   })
 
   return {
     submit: (entry) => {
-      if (closed) return entry.then("lost")
+      if (closed) return entry.recorded("lost")
       pending.push(entry)
       wake.openUnsafe()
     },
@@ -73,7 +73,7 @@ export const make = (store: JobStore.Service, outage: Outage, batch: number): Se
       const entries = [...inHand, ...pending]
       inHand = []
       pending = []
-      for (const entry of entries) entry.then("lost")
+      for (const entry of entries) entry.recorded("lost")
       return release(entries)
     })
   }

@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import { DateTime, Effect, Schema } from "effect"
-import { Scheduler, Task, Trigger } from "effect-scheduler"
+import { DateTime, Effect, Layer, Schema } from "effect"
+import { FiberExecutor, JobStore, MemoryJobStore, Scheduler, Task, Trigger } from "effect-scheduler"
 import { TestClock } from "effect/testing"
-import { inMemory, turns, Work, world } from "../support/world.ts"
+import { handlers, inMemory, start, turns, Work, world } from "../support/world.ts"
 
 const every10 = Trigger.interval("10 seconds")
 const a = { id: "a", payload: { name: "a" }, trigger: every10 }
@@ -162,9 +162,41 @@ describe("bad input is refused at the door, and nothing is written", () => {
   it.effect("two tasks of one name", () =>
     Effect.gen(function*() {
       const twin = Task.make("Work", { payload: { name: Schema.String }, success: Schema.String })
-      const error = yield* Effect.flip(Effect.scoped(Scheduler.make({ tasks: [Work, twin] as never })))
+      const live = Scheduler.layer({ tasks: [Work, twin] }).pipe(
+        Layer.provide([handlers(world()), FiberExecutor.layer(), MemoryJobStore.layer])
+      )
+      const error = yield* Effect.flip(Effect.scoped(Layer.build(live)))
       assert.strictEqual(error._tag, "InvalidOption")
-    }).pipe(Effect.provide(inMemory(world()))))
+      assert.strictEqual(error.value, "Work")
+    }))
+})
+
+describe("which tasks a node carries out", () => {
+  it.effect("a task that names an executor which is not provided is refused", () =>
+    Effect.gen(function*() {
+      const Cpu = Task.make("Cpu", { executor: "cpu" })
+      const live = Scheduler.layer({ tasks: [Cpu] }).pipe(
+        Layer.provide([Cpu.toLayer(() => Effect.void), FiberExecutor.layer(), MemoryJobStore.layer])
+      )
+      const error = yield* Effect.flip(Effect.scoped(Layer.build(live)))
+      assert.strictEqual(error.field, "tasks")
+      assert.include(error.value, "cpu")
+    }))
+
+  it.effect("a node that only schedules needs no executor, and another carries the task out", () =>
+    Effect.gen(function*() {
+      const w = world()
+      const store = yield* MemoryJobStore.make()
+      const client = Scheduler.layer().pipe(Layer.provide(Layer.succeed(JobStore.JobStore, store)))
+      const worker = yield* start(store, w)
+      const context = yield* Layer.build(client)
+      const scheduler = yield* Effect.provideContext(Scheduler.Scheduler, context)
+      yield* scheduler.schedule(Work, a)
+      assert.strictEqual(yield* scheduler.run(Work, { payload: { name: "b" } }), "done")
+      yield* TestClock.adjust("10 seconds")
+      assert.deepStrictEqual(w.log, ["b 1 @0", "a 1 @10000"])
+      yield* worker.close
+    }))
 })
 
 describe("pause, resume and reschedule", () => {
