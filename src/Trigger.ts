@@ -39,6 +39,7 @@ import * as Instant from "./triggers/instant.ts"
 import { plannedAt } from "./triggers/jitter.ts"
 import type { Occurrences } from "./triggers/occurrences.ts"
 import * as Registry from "./triggers/registry.ts"
+import { type RecurrenceFields, toText } from "./triggers/rrule/fields.ts"
 import type { Gap, Overlap } from "./triggers/zone/clockChange.ts"
 import * as Zone from "./triggers/zone/zone.ts"
 
@@ -95,6 +96,16 @@ export type {
    */
   Dialect
 } from "./triggers/cron/parse.ts"
+
+export type {
+  /**
+   * The parts of a recurrence of RFC 5545 as an object.
+   *
+   * @category models
+   * @since 0.1.0
+   */
+  RecurrenceFields
+} from "./triggers/rrule/fields.ts"
 
 export type {
   /**
@@ -680,6 +691,110 @@ export const calendarInterval = (options: CalendarIntervalOptions): Trigger => {
     ...(missingDay === undefined ? {} : { missingDay })
   })
 }
+
+/**
+ * In which zone a recurrence is, and what clock changes do to it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface RruleOptions {
+  /**
+   * The zone of local times that name none: an IANA name, an offset such as `"+05:30"`, or a `DateTime.TimeZone`. Default
+   * UTC. Refused beside a DTSTART that has its own zone.
+   */
+  readonly timeZone?: string | DateTime.TimeZone | undefined
+  /** What becomes of a wall time that a clock change skips. Default `"shift"`, as RFC 5545 (erratum 4271) reads it. */
+  readonly gap?: Gap | undefined
+  /** Which of the two instants fires when a wall time comes twice. Default `"first"`, as in RFC 5545. */
+  readonly overlap?: Overlap | undefined
+}
+
+/**
+ * Fires at the instances of a recurrence of iCalendar: RFC 5545, sections 3.3.10 and 3.8.5.
+ *
+ * **Details**
+ *
+ * The text has the lines `DTSTART`, `RRULE`, `RDATE` and `EXDATE`, folded or not, or a rule alone. All frequencies and all
+ * parts of the RFC are known; what the RFC forbids, alone or together, is refused with its part and position. Between two
+ * frequencies nothing depends on how old the rule is.
+ *
+ * - With `DTSTART`, instants are those at or after the anchor, and `COUNT` is counted from `DTSTART`. Without it, the
+ *   anchor is the start: instants are strictly after it, and `COUNT` is counted from there.
+ * - A `DTSTART` that the rule does not match is no instance. `COUNT` counts instances as the rule writes them, before
+ *   `EXDATE` and clock changes.
+ * - A rule that looks into hours or less counts them on the wall clock. `overlap: "both"` lets it fire in both passes of a
+ *   repeated hour.
+ * - A part that the rule leaves out is taken from the start. `BYWEEKNO` without a day means the start's weekday.
+ * - Second 60 is read as 59. Nothing fires before 1970 or after 9999.
+ *
+ * Throws a {@link TriggerError} for text that cannot be read, an unknown zone, and a rule that can never fire; use
+ * {@link parseRrule} for text that comes from outside.
+ *
+ * **Example** (The last weekday of each month)
+ *
+ * ```ts
+ * import { DateTime, Option } from "effect"
+ * import { Trigger } from "effect-scheduler"
+ *
+ * const trigger = Trigger.rrule(
+ *   "DTSTART;TZID=America/New_York:19970929T090000\nRRULE:FREQ=MONTHLY;BYDAY=MO,TU,WE,TH,FR;BYSETPOS=-1"
+ * )
+ * Option.map(Trigger.next(trigger, { after: "2026-03-01" }), DateTime.formatIso)
+ * // => Option.some("2026-03-31T13:00:00.000Z")
+ * ```
+ *
+ * **Example** (The same as an object)
+ *
+ * ```ts
+ * import { Trigger } from "effect-scheduler"
+ *
+ * Trigger.rrule({ freq: "weekly", byDay: ["MO", "TH"], dtstart: "2026-01-05T09:00:00" }, { timeZone: "Europe/Warsaw" })
+ * ```
+ *
+ * @see {@link parseRrule} for a result instead of an exception
+ * @category constructors
+ * @since 0.1.0
+ */
+export const rrule = (recurrence: string | RecurrenceFields, options?: RruleOptions): Trigger => {
+  if (typeof recurrence !== "string" && !isObject(recurrence)) {
+    throw new TriggerError({
+      reason: "syntax",
+      field: "rrule",
+      value: show(recurrence),
+      expected: "iCalendar text such as \"FREQ=DAILY\", or an object such as { freq: \"daily\" }"
+    })
+  }
+  const { gap, overlap, timeZone } = options ?? {}
+  return make({
+    _tag: "rrule",
+    text: typeof recurrence === "string" ? recurrence : toText(recurrence),
+    ...(timeZone === undefined ? {} : { timeZone: Zone.toText("timeZone", timeZone) }),
+    ...(gap === undefined ? {} : { gap }),
+    ...(overlap === undefined ? {} : { overlap })
+  })
+}
+
+/**
+ * Reads a recurrence that comes from outside: {@link rrule} with its error as a value.
+ *
+ * **Example** (A mistake, and where it is)
+ *
+ * ```ts
+ * import { Result } from "effect"
+ * import { Trigger } from "effect-scheduler"
+ *
+ * const error = Result.getOrThrow(Result.flip(Trigger.parseRrule("FREQ=DAILY;BYHOUR=25")))
+ * error.message // => 'BYHOUR: got "25" at position 18, expected a number from 0 to 23'
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const parseRrule = (
+  recurrence: string | RecurrenceFields,
+  options?: RruleOptions
+): Result.Result<Trigger, TriggerError> => result(() => rrule(recurrence, options))
 
 const bounds = (options?: {
   readonly start?: DateTime.DateTime.Input | undefined

@@ -6,13 +6,12 @@ import * as Effect from "effect/Effect"
 import * as Equal from "effect/Equal"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import * as Hash from "effect/Hash"
 import * as Option from "effect/Option"
-import * as Pull from "effect/Pull"
 import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import { TestClock } from "effect/testing"
+import { TriggerLaws } from "../src/testing/index.ts"
 import * as Trigger from "../src/Trigger.ts"
 
 const at = (text: string): number => Date.parse(text)
@@ -66,20 +65,6 @@ describe("a Trigger is data", () => {
     for (const other of [Schedule.forever, { spec: {} }, null, "0 9 * * *"]) assert.isFalse(Trigger.isTrigger(other))
   })
 
-  for (const [name, trigger] of kinds) {
-    it(`${name}: survives its text, as an equal and shared value`, () => {
-      const text = Trigger.encode(trigger)
-      const decoded = Result.getOrThrow(Trigger.decode(text))
-      assert.isTrue(Equal.equals(decoded, trigger))
-      assert.strictEqual(Hash.hash(decoded), Hash.hash(trigger))
-      assert.strictEqual(decoded, Result.getOrThrow(Trigger.decode(text)))
-      assert.deepStrictEqual(JSON.parse(text), trigger.spec)
-      // the order of the keys in a text means nothing
-      const reversed = JSON.stringify(reverseKeys(JSON.parse(text)))
-      assert.strictEqual(Trigger.encode(Result.getOrThrow(Trigger.decode(reversed))), text)
-    })
-  }
-
   it("differs from a trigger that means something else", () => {
     assert.isFalse(Equal.equals(Trigger.interval("1 hour"), Trigger.interval("1 hour", { immediate: true })))
     assert.isTrue(Equal.equals(Trigger.interval("1 hour"), Trigger.interval("60 minutes")))
@@ -121,44 +106,9 @@ describe("a Trigger is data", () => {
     }))
 })
 
-const reverseKeys = (value: unknown): unknown =>
-  Array.isArray(value)
-    ? value.map(reverseKeys)
-    : typeof value === "object" && value !== null
-    ? Object.fromEntries(Object.entries(value).toReversed().map(([key, item]) => [key, reverseKeys(item)]))
-    : value
-
 describe("laws of every kind", () => {
-  const anchor = at("2026-02-27T10:11:12.345Z")
   for (const [name, trigger] of kinds) {
-    it(`${name}: strictly increasing, no gap between asks, previous is the inverse, count agrees`, () => {
-      const { count, next, previous } = Trigger.occurrences(trigger)
-      const instants: Array<number> = []
-      for (let instant = next(-Infinity, anchor); instant !== undefined && instants.length < 40;) {
-        if (instants.length > 0) assert.isAbove(instant, instants.at(-1)!)
-        instants.push(instant)
-        instant = next(instant, anchor)
-      }
-      assert.isAbove(instants.length, 0)
-      for (const [i, instant] of instants.entries()) {
-        const later = instants[i + 1]
-        if (later !== undefined) {
-          const between = Math.floor((instant + later) / 2)
-          for (const after of [instant, between, later - 1]) assert.strictEqual(next(after, anchor), later)
-          for (const before of [instant + 1, between + 1, later]) assert.strictEqual(previous(before, anchor), instant)
-        }
-        assert.strictEqual(previous(instant, anchor), instants[i - 1])
-        const counted = count(-Infinity, instant, anchor)
-        if (counted !== undefined) assert.strictEqual(counted, i + 1)
-        const last = count(instant - 1, instant, anchor)
-        if (last !== undefined) assert.strictEqual(last, 1)
-      }
-      assert.strictEqual(next(Infinity, anchor), undefined)
-      assert.strictEqual(previous(-Infinity, anchor), undefined)
-      const last = previous(Infinity, anchor)
-      assert.isDefined(last)
-      assert.isUndefined(next(last!, anchor))
-    })
+    for (const { name: law, run } of TriggerLaws.cases(trigger)) it.effect(`${name}: ${law}`, () => run)
   }
 })
 
@@ -182,27 +132,6 @@ describe("a Trigger is a Schedule", () => {
         "2026-01-01T00:15:00.000Z"
       ])
       yield* Fiber.interrupt(fiber)
-    }))
-
-  it.effect("agrees with enumeration, for every kind", () =>
-    Effect.gen(function*() {
-      const anchor = at("2026-02-27T10:11:12.345Z")
-      for (const [name, trigger] of kinds) {
-        const step = yield* Schedule.toStep(trigger)
-        const steps: Array<number> = []
-        let now = anchor
-        while (steps.length < 20) {
-          const next = yield* Effect.exit(step(now, undefined))
-          if (Exit.isFailure(next)) {
-            assert.isTrue(Pull.isDoneCause(next.cause), name)
-            break
-          }
-          const [output] = next.value
-          now = DateTime.toEpochMillis(output)
-          steps.push(now)
-        }
-        assert.deepStrictEqual(steps, enumerate(trigger, anchor, 20).slice(0, 20), name)
-      }
     }))
 
   it.effect("never fires an instant twice when a timer wakes early", () =>

@@ -4,3 +4,4 @@
  * @since 0.1.0
  */
 export * as JobStoreSuite from "./JobStoreSuite.ts"
+export * as TriggerLaws from "./TriggerLaws.ts"

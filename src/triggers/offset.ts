@@ -43,27 +43,27 @@ export const offset: Kind<OffsetSpec> = {
       })
     }
     const inner = member(of)
-    const canFire = (from: number, to: number) => inner.canFire(from - millis, to - millis)
-    if (isFixed(of)) {
-      // what the anchor hides is judged by the moved instants: the anchor moves along
-      return {
-        next: (after, anchor) => moved(inner.next(after - millis, anchor - millis), millis),
-        previous: (before, anchor) => moved(inner.previous(before - millis, anchor - millis), millis),
-        count: (from, to, anchor) => inner.count(from - millis, to - millis, anchor - millis),
-        canFire
-      }
-    }
-    // what is counted from the anchor stays counted from it, and nothing moves to before it
+    const fixed = isFixed(of)
+    // What the anchor hides is judged by the moved instants: for what is fixed the anchor moves along. What is counted from
+    // the anchor stays counted from it, and nothing moves to before it.
+    const anchorOf = (anchor: number) => fixed ? anchor - millis : anchor
+    const first = (anchor: number) => fixed ? Instant.min : Math.max(anchor, Instant.min)
     return {
-      next: (after, anchor) => moved(inner.next(Math.max(after, anchor - 1) - millis, anchor), millis),
-      previous(before, anchor) {
-        const at = moved(inner.previous(before - millis, anchor), millis)
-        return at !== undefined && at >= anchor ? at : undefined
+      next(after, anchor) {
+        const at = inner.next(Math.max(after, first(anchor) - 1) - millis, anchorOf(anchor))
+        return at !== undefined && at + millis <= Instant.max ? at + millis : undefined
       },
-      count: (from, to, anchor) => inner.count(Math.max(from, anchor - 1) - millis, to - millis, anchor),
-      canFire
+      previous(before, anchor) {
+        const at = inner.previous(Math.min(before, Instant.max + 1) - millis, anchorOf(anchor))
+        return at !== undefined && at + millis >= first(anchor) ? at + millis : undefined
+      },
+      count: (from, to, anchor) =>
+        inner.count(
+          Math.max(from, first(anchor) - 1) - millis,
+          Math.min(to, Instant.max) - millis,
+          anchorOf(anchor)
+        ),
+      canFire: (from, to) => inner.canFire(from - millis, to - millis)
     }
   }
 }
-
-const moved = (at: number | undefined, millis: number): number | undefined => at === undefined ? undefined : at + millis

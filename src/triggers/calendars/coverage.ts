@@ -63,12 +63,17 @@ export const complement = (coverage: Coverage): Coverage => (at) => {
   return { covered: !covered, start, end }
 }
 
+/** On the wall there are the years 1 to 9999; what lies before and after is free. */
+const first = -62_135_596_800_000
+const last = 253_402_300_800_000
+
 /**
  * From the wall to instants. An instant is covered when the clock on the wall shows a time that is: a day that is skipped
  * covers nothing, an hour that comes twice covers both.
  */
 export const zoned = (walls: Coverage, table: Table): Coverage => (at) => {
-  if (!Number.isFinite(at)) return { covered: false, start: at, end: at }
+  if (at < first) return { covered: false, start: -Infinity, end: first }
+  if (at >= last) return { covered: false, start: last, end: Infinity }
   const segment = table.at(Math.floor(at / 1000))
   const { covered, end, start } = walls(Math.floor(at / 1000) + segment.offset)
   return {

@@ -57,7 +57,7 @@ export const days: CalendarKind<DaysSpec> = {
     return zoned((wall) => {
       const number = Math.floor(wall / day)
       let covered = (weekly >> Civil.weekday(number)) & 1 ? true : dates.has(number)
-      if (!covered && yearly.size > 0 && number >= firstDay) {
+      if (!covered && yearly.size > 0 && number > firstDay) {
         const packed = Civil.fromDay(number)
         covered = yearly.has((packed >> 5) % 12 * 32 + 32 + (packed & 31))
       }
