@@ -3,7 +3,7 @@ import { Clock, Effect, Layer, Schema } from "effect"
 import { FiberExecutor, MemoryJobStore, Run, Scheduler, Task, Trigger } from "effect-scheduler"
 import { TestClock } from "effect/testing"
 
-const Note = Task.make("Note", { payload: { text: Schema.String }, success: Schema.Number })
+const Note = Task.make("Note", { payload: { text: Schema.String }, success: Schema.Int })
 
 const fixture = () => {
   const log: Array<string> = []
