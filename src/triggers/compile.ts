@@ -22,6 +22,7 @@ import type { Compiled, Kind } from "./kind.ts"
 import { limit, type LimitSpec } from "./limit.ts"
 import { offset, type OffsetSpec } from "./offset.ts"
 import type { Names } from "./registry.ts"
+import { rrule, type RruleSpec } from "./rrule/rrule.ts"
 import { union, type UnionSpec } from "./union.ts"
 
 /**
@@ -36,6 +37,7 @@ export type TriggerSpec =
   | IntervalSpec
   | CronSpec
   | CalendarIntervalSpec
+  | RruleSpec
   | CustomSpec
   | UnionSpec
   | IntersectionSpec
@@ -53,6 +55,7 @@ const kinds: { readonly [Tag in TriggerSpec["_tag"]]: Kind<Extract<TriggerSpec, 
   interval,
   cron,
   calendarInterval,
+  rrule,
   custom,
   union,
   intersection,
@@ -83,6 +86,7 @@ export const TriggerSpec: Schema.Codec<TriggerSpec> = Schema.Union([
   interval.schema(member),
   cron.schema(member),
   calendarInterval.schema(member),
+  rrule.schema(member),
   custom.schema(member),
   union.schema(member),
   intersection.schema(member),
