@@ -132,11 +132,12 @@ const print = Effect.fnUntraced(function*(scheduler: Scheduler.Service, nameOf: 
       const line = { ...described, job: described.job === undefined ? undefined : nameOf(described.job) }
       if (event._tag === "SchedulerStopping") stopping = true
       jobWidth = Math.max(jobWidth, line.job?.length ?? 0)
-      // While the scheduler stops, its store may be gone before this line is printed, and nothing comes next anyway.
+      // While the scheduler stops, its store may be gone before this line is printed; and no question may keep it from stopping.
       const next = event._tag === "RunEnded" && event.job !== undefined && !stopping
         ? yield* scheduler.get(event.job).pipe(
           Effect.map((job) => job.next),
-          Effect.orElseSucceed(() => undefined)
+          Effect.timeout("1 second"),
+          Effect.catchCause(() => Effect.undefined)
         )
         : undefined
       const more = next === undefined ? line.more : `next ${text.timeOf(next, event.at)}, ${line.more}`
