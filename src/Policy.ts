@@ -47,7 +47,8 @@ export type Overlap = typeof Overlap.Type
  * - `"latest"` (default): the newest runs, the others are coalesced into it
  * - `"earliest"`: the oldest runs, the others are coalesced into it
  * - `"all"`: each runs, one after another (with overlap `{ allow: n }` at most n at a time), the newest `catchUpLimit` of them; older
- *   ones are `missed(cap)`. Together they count as one for the overlap policies `"skip"` and `"queue"`
+ *   ones are `missed(cap)`. Together they count as one for the overlap policies `"skip"` and `"queue"`; while they are going, an
+ *   occurrence that comes due finds an earlier run going, as ever: with `{ queueAll: n }` it waits for its turn behind them
  * - `"none"`: only the newest runs, and only while it is no older than `misfireGrace` (one minute unless given); the others are
  *   `missed(policy)`
  *

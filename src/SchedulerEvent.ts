@@ -21,6 +21,8 @@ interface OfRun extends At {
   /** `undefined` for an ad-hoc run. */
   readonly job: string | undefined
   readonly task: string
+  /** The occurrence; `undefined` for an ad-hoc run. */
+  readonly nominal: DateTime.Utc | undefined
 }
 
 /**
@@ -47,12 +49,13 @@ export type SchedulerEvent =
   | At & { readonly _tag: "JobQuarantined"; readonly job: string; readonly reason: string }
   /** Occurrences were decided against. */
   | At & { readonly _tag: "OccurrencesNotRun"; readonly verdict: Verdict }
-  | OfRun & { readonly _tag: "RunQueued"; readonly nominal: DateTime.Utc | undefined }
+  | OfRun & { readonly _tag: "RunQueued" }
   | OfRun & {
     readonly _tag: "RunStarted"
-    readonly nominal: DateTime.Utc | undefined
     /** 1 for the first. */
     readonly attempt: number
+    /** Above 1 in a first attempt: the run was claimed before, and that attempt did not count or its node was lost. */
+    readonly fence: number
     /** Milliseconds from the nominal (or planned) instant to the start. */
     readonly lateness: number
   }
@@ -67,14 +70,18 @@ export type SchedulerEvent =
   | OfRun & {
     readonly _tag: "RunEnded"
     readonly outcome: Outcome
-    readonly nominal: DateTime.Utc | undefined
+    /** Attempts that ended and count. */
+    readonly attempts: number
     readonly started: DateTime.Utc | undefined
     /** The encoded success, error or defect. */
     readonly result: unknown
   }
   /** The run was handed back unfinished, because the scheduler shuts down. */
   | OfRun & { readonly _tag: "RunReleased" }
-  /** The store refused an outcome, because another node holds the run by now. */
+  /**
+   * Another node holds the run by now: this node's attempt was ended, or its outcome refused. What happened here changes nothing in the
+   * store.
+   */
   | OfRun & { readonly _tag: "RunRefused" }
   /** The run of a lost node runs again, or is abandoned because it must not. */
   | At & { readonly _tag: "RunTakenOver"; readonly run: string; readonly abandoned: boolean }

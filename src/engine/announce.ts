@@ -7,15 +7,16 @@ import * as Verdict from "../Verdict.ts"
 import type { Core } from "./core.ts"
 
 /** What all events of a run say about it. */
-export const ofRun = (row: JobStore.NewRun) => ({ run: row.id, job: row.job ?? undefined, task: row.task })
+export const ofRun = (row: JobStore.NewRun) => ({
+  run: row.id,
+  job: row.job ?? undefined,
+  task: row.task,
+  nominal: row.nominal === null ? undefined : DateTime.makeUnsafe(row.nominal)
+})
 
 export const announce = (core: Core, job: JobStore.JobRow, change: JobStore.Change, at: number): void => {
   for (const run of change.runs) {
-    core.events.publish(at, {
-      _tag: "RunQueued",
-      ...ofRun(run),
-      nominal: run.nominal === null ? undefined : DateTime.makeUnsafe(run.nominal)
-    })
+    core.events.publish(at, { _tag: "RunQueued", ...ofRun(run) })
   }
   for (const verdict of change.verdicts) {
     core.events.publish(at, { _tag: "OccurrencesNotRun", verdict: Verdict.fromRow(verdict) })

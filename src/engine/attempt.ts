@@ -60,8 +60,8 @@ export const startAttempt = (core: Core, running: Running): void => {
     core.events.publish(started, {
       _tag: "RunStarted",
       ...ofRun(row),
-      nominal: instant(row.nominal),
       attempt: row.attempt + 1,
+      fence: row.fence,
       lateness: started - due
     })
   }
@@ -163,7 +163,7 @@ const tell = (
   answer: Answer
 ): void => {
   const { events } = core
-  if (answer === "stale") events.publish(finished, { _tag: "RunRefused", ...ofRun(row) })
+  if (answer === "stale" || next._tag === "Nothing") events.publish(finished, { _tag: "RunRefused", ...ofRun(row) })
   else if (next._tag === "Release") events.publish(finished, { _tag: "RunReleased", ...ofRun(row) })
   else if (next._tag === "Retry") {
     events.publish(finished, {
@@ -178,7 +178,7 @@ const tell = (
       _tag: "RunEnded",
       ...ofRun(row),
       outcome: next.outcome,
-      nominal: instant(row.nominal),
+      attempts: row.attempt + (next.counts ? 1 : 0),
       started: instant(started),
       result: next.result === null ? undefined : JSON.parse(next.result)
     })

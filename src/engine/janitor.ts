@@ -18,7 +18,7 @@ export const reap = Effect.fnUntraced(function*(core: Core, includeExpired: bool
       core.store.reap({ now: at, includeExpired, limit: batch })
     )
     if (released.length > 0) {
-      yield* Effect.logWarning(`effect-scheduler: ${released.length} runs of lost nodes run again`)
+      yield* Effect.logWarning(`effect-scheduler: runs of lost nodes that run again: ${released.length}`)
       wakeWorkers(core)
     }
     for (const run of abandoned) notifySettled(core, run)

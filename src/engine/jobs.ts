@@ -30,8 +30,10 @@ export const scheduleAll = Effect.fnUntraced(
   function*(core: Core, task: Task.Any, definitions: ReadonlyArray<Definition>) {
     const at = yield* now
     const rows: Array<JobStore.JobRow> = []
+    const all: Array<Defined> = []
     for (const definition of definitions) {
       const defined = yield* define(task, definition)
+      all.push(defined)
       const id = definition.id === undefined ? yield* freshId : yield* checkId(definition.id)
       rows.push(yield* newRow(definition, defined, id, at))
     }
@@ -40,7 +42,7 @@ export const scheduleAll = Effect.fnUntraced(
     for (let i = 0; i < rows.length; i++) {
       const row = rows[i]!
       if (answers[i] === "exists") {
-        result.push(yield* conflict(core, definitions[i]!, row, row))
+        result.push(yield* conflict(core, definitions[i]!, all[i]!, row))
         continue
       }
       if (core.events.heard()) core.events.publish(at, { _tag: "JobAdded", job: row.id, task: row.task })

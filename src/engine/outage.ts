@@ -29,7 +29,9 @@ export const make = (events: EventHub, startedAt: number): Outage => {
       if (downSince !== undefined) return Effect.void
       downSince = now
       events.publish(now, { _tag: "StoreUnavailable", message: error.message })
-      return Effect.logError(`The job store does not answer (${error.verb}); trying again until it does`, error)
+      return Effect.logWarning(
+        `The job store does not answer (${error.verb}: ${error.message}); trying again until it does`
+      )
     })
   const up = Effect.suspend(() => {
     if (downSince === undefined) return Effect.void

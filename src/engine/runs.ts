@@ -54,7 +54,7 @@ export const enqueue = Effect.fnUntraced(function*(
   const [answer] = yield* core.store.enqueue({ runs: [run], now: at })
   wakeWorkers(core)
   if (answer === "added" && core.events.heard()) {
-    core.events.publish(at, { _tag: "RunQueued", ...ofRun(run), nominal: undefined })
+    core.events.publish(at, { _tag: "RunQueued", ...ofRun(run) })
   }
   return id
 })

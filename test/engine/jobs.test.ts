@@ -103,6 +103,10 @@ describe("schedule", () => {
       const page = yield* scheduler.list({ after: "job/0009", limit: 2 })
       assert.deepStrictEqual(page.map((job) => job.id), ["job/0010", "job/0011"])
       assert.strictEqual((yield* scheduler.list({ prefix: "job/00" })).length, 100)
+      // Again: an equal definition writes nothing here either.
+      yield* TestClock.adjust("1 second")
+      const again = yield* scheduler.scheduleAll(Work, [{ ...a, id: "job/0000" }, { ...a, id: "job/new" }])
+      assert.deepStrictEqual(again.map((job) => job.updated.epochMilliseconds), [0, 1_000])
     }).pipe(Effect.provide(inMemory(world()))))
 })
 
