@@ -38,6 +38,11 @@ import { show, TriggerError } from "./triggers/error.ts"
 import * as Instant from "./triggers/instant.ts"
 import { plannedAt } from "./triggers/jitter.ts"
 import type { Occurrences } from "./triggers/occurrences.ts"
+import { describe as describeSpec } from "./triggers/people/describe.ts"
+import * as Diff from "./triggers/people/diff.ts"
+import * as Forecasts from "./triggers/people/forecast.ts"
+import * as Previews from "./triggers/people/preview.ts"
+import * as ZoneData from "./triggers/people/zone-data.ts"
 import * as Registry from "./triggers/registry.ts"
 import { type RecurrenceFields, toText } from "./triggers/rrule/fields.ts"
 import type { Gap, Overlap } from "./triggers/zone/clockChange.ts"
@@ -1485,6 +1490,317 @@ export const newestDue = (self: Trigger, seed: string, now: number, anchor: numb
 
 const toUtc = (millis: number | undefined): Option.Option<DateTime.Utc> =>
   millis === undefined ? Option.none() : Option.some(DateTime.makeUnsafe(millis))
+
+// -----------------------------------------------------------------------------
+// for people
+// -----------------------------------------------------------------------------
+
+export type {
+  /**
+   * What is compared, and how far.
+   *
+   * @category models
+   * @since 0.1.0
+   */
+  TriggerDiff,
+  /**
+   * A stretch of time to look at.
+   *
+   * @category models
+   * @since 0.1.0
+   */
+  Window
+} from "./triggers/people/diff.ts"
+
+export type {
+  /**
+   * Jobs that fire at the same instant.
+   *
+   * @category models
+   * @since 0.1.0
+   */
+  Collision,
+  /**
+   * The load of a window of time.
+   *
+   * @category models
+   * @since 0.1.0
+   */
+  Forecast,
+  /**
+   * The load of one stretch of time.
+   *
+   * @category models
+   * @since 0.1.0
+   */
+  ForecastBucket,
+  /**
+   * What to forecast, and how closely.
+   *
+   * @category models
+   * @since 0.1.0
+   */
+  ForecastOptions
+} from "./triggers/people/forecast.ts"
+
+export type {
+  /**
+   * What the clocks of a zone do to an instant.
+   *
+   * @category models
+   * @since 0.1.0
+   */
+  ClockChangeMark,
+  /**
+   * One line of a preview.
+   *
+   * @category models
+   * @since 0.1.0
+   */
+  PreviewEntry,
+  /**
+   * Which instants a preview shows.
+   *
+   * @category models
+   * @since 0.1.0
+   */
+  PreviewOptions
+} from "./triggers/people/preview.ts"
+
+export {
+  /**
+   * The fires of jobs as one time-zone database has them.
+   *
+   * @category zones
+   * @since 0.1.0
+   */
+  ZoneDataRecord
+} from "./triggers/people/zone-data.ts"
+
+export type {
+  /**
+   * A fire that another time-zone database has at another instant.
+   *
+   * @category zones
+   * @since 0.1.0
+   */
+  MovedFire,
+  /**
+   * What another time-zone database changes.
+   *
+   * @category zones
+   * @since 0.1.0
+   */
+  ZoneDataChanges
+} from "./triggers/people/zone-data.ts"
+
+export {
+  /**
+   * The version of the time-zone database, such as `"2025b"`, or `"unknown"`.
+   *
+   * @category zones
+   * @since 0.1.0
+   */
+  zoneDataVersion
+} from "./triggers/zone/version.ts"
+
+/**
+ * The next instants with what a clock shows at each, and what clock changes do to them.
+ *
+ * **Details**
+ *
+ * Instants are nominal, that is without jitter. Besides those that fire, those are shown that a clock change takes away.
+ * Throws a {@link TriggerError} for an instant or a zone that cannot be read.
+ *
+ * **Example** (The night of a clock change in Warsaw)
+ *
+ * ```ts
+ * import { Trigger } from "effect-scheduler"
+ *
+ * const trigger = Trigger.cron("30 2 * * *", { timeZone: "Europe/Warsaw" })
+ * Trigger.preview(trigger, { from: "2026-03-28T00:00:00Z", count: 3 })
+ *   .map(({ wall, offset, change }) => `${wall} ${offset} ${change ?? ""}`.trim())
+ * // => ["2026-03-28 02:30:00 +01:00", "2026-03-29 03:00:00 +02:00 moved", "2026-03-30 02:30:00 +02:00"]
+ * ```
+ *
+ * @category for people
+ * @since 0.1.0
+ */
+export const preview: {
+  /**
+   * The next instants with what a clock shows at each.
+   *
+   * @category for people
+   * @since 0.1.0
+   */
+  (options: Previews.PreviewOptions): (self: Trigger) => ReadonlyArray<Previews.PreviewEntry>
+  /**
+   * The next instants with what a clock shows at each.
+   *
+   * @category for people
+   * @since 0.1.0
+   */
+  (self: Trigger, options: Previews.PreviewOptions): ReadonlyArray<Previews.PreviewEntry>
+} = dual(2, (self: Trigger, options: Previews.PreviewOptions) => Previews.preview(self, options))
+
+/**
+ * What a trigger says, in plain English.
+ *
+ * **Example** (A cron expression)
+ *
+ * ```ts
+ * import { Trigger } from "effect-scheduler"
+ *
+ * Trigger.describe(Trigger.cron("*\/20 9-17 * * mon-fri", { timeZone: "Europe/Warsaw" }))
+ * // => "every 20 minutes, from 09:00 through 17:59, Monday through Friday, Europe/Warsaw"
+ * ```
+ *
+ * @category for people
+ * @since 0.1.0
+ */
+export const describe = (self: Trigger): string => describeSpec(self.spec, self.registry)
+
+/**
+ * A trigger, whose it is, and when that was added; the beginning of the window unless given.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface NamedTrigger {
+  readonly id: string
+  readonly trigger: Trigger
+  readonly anchor?: DateTime.DateTime.Input | undefined
+}
+
+/**
+ * The load of a window of time: how many jobs fire in each stretch of it, and which fire at the same instant.
+ *
+ * **Details**
+ *
+ * Jitter counts: jobs are where they are planned, with their id as seed.
+ *
+ * **Example** (The coming night)
+ *
+ * ```ts
+ * import { Trigger } from "effect-scheduler"
+ *
+ * const jobs = [
+ *   { id: "backup", trigger: Trigger.cron("0 2 * * *") },
+ *   { id: "report", trigger: Trigger.cron("0 2,3 * * *") }
+ * ]
+ * const { buckets } = Trigger.forecast(jobs, { from: "2026-01-01T02:00:00Z", to: "2026-01-01T04:00:00Z" })
+ * buckets.map(({ count }) => count) // => [2, 1]
+ * ```
+ *
+ * @category for people
+ * @since 0.1.0
+ */
+export const forecast: {
+  /**
+   * The load of a window of time.
+   *
+   * @category for people
+   * @since 0.1.0
+   */
+  (options: Forecasts.ForecastOptions): (jobs: Iterable<NamedTrigger>) => Forecasts.Forecast
+  /**
+   * The load of a window of time.
+   *
+   * @category for people
+   * @since 0.1.0
+   */
+  (jobs: Iterable<NamedTrigger>, options: Forecasts.ForecastOptions): Forecasts.Forecast
+} = dual(2, (jobs: Iterable<NamedTrigger>, options: Forecasts.ForecastOptions) =>
+  Forecasts.forecast(
+    Array.from(jobs, ({ anchor, id, trigger }) => ({
+      id,
+      anchor,
+      occurrences: trigger.occurrences,
+      planned: (nominal: number, from: number) => planned(trigger, id, nominal, from)
+    })),
+    options
+  ))
+
+/**
+ * What a change of a trigger changes: the nominal instants that it adds, removes and keeps.
+ *
+ * **Details**
+ *
+ * `anchor` is when the job was added, the beginning of the window unless given. After `limit` instants, 10,000 unless given,
+ * the comparison ends and says where.
+ *
+ * **Example** (An hour later)
+ *
+ * ```ts
+ * import { Trigger } from "effect-scheduler"
+ *
+ * const { added, removed, kept } = Trigger.diff(Trigger.cron("0 9,12 * * *"), Trigger.cron("0 10,12 * * *"), {
+ *   from: "2026-01-01T00:00:00Z",
+ *   to: "2026-01-02T00:00:00Z"
+ * })
+ * const counts = [added.length, removed.length, kept.length] // => [1, 1, 1]
+ * ```
+ *
+ * @category for people
+ * @since 0.1.0
+ */
+export const diff = (
+  before: Trigger,
+  after: Trigger,
+  options: Diff.Window & {
+    readonly anchor?: DateTime.DateTime.Input | undefined
+    readonly limit?: number | undefined
+  }
+): Diff.TriggerDiff => Diff.diff(before.occurrences, after.occurrences, options)
+
+const firing = (jobs: Iterable<NamedTrigger>): ReadonlyArray<ZoneData.Firing> =>
+  Array.from(jobs, ({ anchor, id, trigger }) => ({
+    id,
+    anchor,
+    spec: trigger.spec,
+    occurrences: trigger.occurrences
+  }))
+
+/**
+ * Writes down when jobs will fire according to the time-zone database in use, so that {@link diffZoneData} can tell what
+ * another one changes.
+ *
+ * **Details**
+ *
+ * The record is JSON. Of each job it holds the first 10,000 fires of the window.
+ *
+ * @category zones
+ * @since 0.1.0
+ */
+export const recordZoneData = (jobs: Iterable<NamedTrigger>, window: Diff.Window): ZoneData.ZoneDataRecord =>
+  ZoneData.record(firing(jobs), window)
+
+/**
+ * Which fires of jobs have moved since a record was made, because the platform has another time-zone database now.
+ *
+ * **Details**
+ *
+ * A fire that shows the same time on the wall at another instant has moved; others are gone or new. Give the jobs the
+ * anchors that they had when the record was made.
+ *
+ * **Example** (Before and after an update)
+ *
+ * ```ts
+ * import { Trigger } from "effect-scheduler"
+ *
+ * const jobs = [{ id: "report", trigger: Trigger.cron("0 9 * * *", { timeZone: "Africa/Cairo" }), anchor: 0 }]
+ * const record = Trigger.recordZoneData(jobs, { from: "2026-01-01", to: "2027-01-01" })
+ * // … the platform is updated …
+ * Trigger.diffZoneData(record, jobs).moved // => []
+ * ```
+ *
+ * @category zones
+ * @since 0.1.0
+ */
+export const diffZoneData = (
+  record: ZoneData.ZoneDataRecord,
+  jobs: Iterable<NamedTrigger>
+): ZoneData.ZoneDataChanges => ZoneData.changes(record, firing(jobs))
 
 // -----------------------------------------------------------------------------
 // errors as values

@@ -19,6 +19,8 @@ export const isFixed = (spec: TriggerSpec): boolean => {
     case "interval":
     case "calendarInterval":
       return spec.start !== undefined
+    case "rrule":
+      return spec.text.startsWith("DTSTART")
     case "union":
     case "intersection":
       return spec.of.every(isFixed)

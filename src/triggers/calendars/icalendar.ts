@@ -65,7 +65,18 @@ export const read = (text: string, timeZone: string): CalendarSpec => {
     const [start] = moments(begin, timeZone)
     const duration = lengthOf(start!, one("DTEND"), one("DURATION"), timeZone)
     if (duration <= 0) return
-    if (one("RRULE") !== undefined) throw fault(one("RRULE")!.value, "no RRULE: recurring events are not read yet")
+    if (one("RRULE") !== undefined) {
+      const text = event.filter(({ name }) => recurrence.has(name)).map(line).join("\n")
+      // what has no zone of its own recurs on the wall of the calendar's zone
+      const floats = begin.parameters["TZID"] === undefined && !begin.value.endsWith("Z")
+      of.push({
+        _tag: "each",
+        of: { _tag: "rrule", text },
+        millis: duration * 1000,
+        ...(floats ? { wall: timeZone } : {})
+      })
+      return
+    }
     const excluded = new Set(all(event, "EXDATE", timeZone).map(({ wall }) => wall))
     for (const moment of [start!, ...all(event, "RDATE", timeZone)]) {
       if (excluded.has(moment.wall)) continue
@@ -77,6 +88,16 @@ export const read = (text: string, timeZone: string): CalendarSpec => {
       for (let wall = moment.wall; wall < moment.wall + duration; wall += day) dates.add(iso(wall).slice(0, 10))
     }
   }
+}
+
+/** What makes up a recurrence. */
+const recurrence = new Set(["DTSTART", "RRULE", "RDATE", "EXDATE"])
+
+const line = ({ name, parameters, value }: Property): string => {
+  const known = Object.entries(parameters).filter(([key]) => key === "TZID" || key === "VALUE")
+  return `${name}${
+    known.map(([key, given]) => `;${key}=${/[:;,]/.test(given) ? `"${given}"` : given}`).join("")
+  }:${value}`
 }
 
 const all = (event: ReadonlyArray<Property>, name: string, timeZone: string): ReadonlyArray<Moment> =>
