@@ -7,6 +7,7 @@
  * Laws (tested as properties): every due occurrence gets exactly one verdict; none gets two; the cursor never moves back and moves
  * beyond every decided occurrence; at most `catchUpLimit` occurrences fire; the segments tile `(cursor before, cursor after]`.
  */
+import { identity } from "effect/Function"
 import type { Overlap, Policy } from "../Policy.ts"
 import type { Occurrences } from "../triggers/occurrences.ts"
 import type { Reason } from "../Verdict.ts"
@@ -21,6 +22,11 @@ export interface Situation {
   /** How many runs of the job are queued, running or waiting for a retry. */
   readonly going: number
   readonly now: number
+  /**
+   * When an occurrence is due: its nominal instant, or with jitter some time later, but before the next nominal instant. So the order of
+   * planned instants is that of nominal ones. Default: the nominal instant.
+   */
+  readonly planned?: ((nominal: number) => number) | undefined
 }
 
 /**
@@ -59,16 +65,18 @@ const defaultGraceOfNone = 60_000
 const countLimit = 64
 
 export const plan = (situation: Situation): Plan => {
-  const { anchor, cursor, going, now, occurrences, policy } = situation
+  const { anchor, cursor, going, now, occurrences, planned = identity, policy } = situation
   const serial = typeof policy.overlap === "object" && "allow" in policy.overlap ? policy.overlap.allow : 1
   const first = occurrences.next(cursor, anchor)
-  if (first === undefined || first > now) {
+  if (first === undefined || planned(first) > now) {
     return { segments: [], cursor, next: first, cancelGoing: false, serial }
   }
   const second = occurrences.next(first, anchor)
-  const only = second === undefined || second > now
-  const last = only ? first : occurrences.previous(now + 1, anchor)!
-  const chosen = choose(situation, first, last)
+  const only = second === undefined || planned(second) > now
+  const last = only ? first : newestDueBefore(situation, now + 1)
+  const grace = policy.misfireGrace ?? (policy.catchUp === "none" ? defaultGraceOfNone : null)
+  const newestAged = grace === null ? -Infinity : newestDueBefore(situation, now - grace)
+  const chosen = choose(situation, first, last, newestAged)
   const admitted = admit(policy.overlap, going, chosen.length)
 
   const segments: Array<Segment> = []
@@ -81,9 +89,7 @@ export const plan = (situation: Situation): Plan => {
   }
   const fires = chosen.slice(0, admitted.count)
 
-  if (policy.misfireGrace !== null) {
-    stretch(newestBefore(situation, now - policy.misfireGrace), { kind: "missed", reason: "age" })
-  }
+  if (policy.misfireGrace !== null) stretch(newestAged, { kind: "missed", reason: "age" })
   if (chosen.length === 0) {
     stretch(last, { kind: "missed", reason: "policy" })
   } else {
@@ -110,24 +116,23 @@ export const plan = (situation: Situation): Plan => {
 
 /** The due occurrences that the catch-up policy would run, oldest first. */
 const choose = (
-  { anchor, cursor, now, occurrences, policy }: Situation,
+  { anchor, cursor, occurrences, policy }: Situation,
   first: number,
-  last: number
+  last: number,
+  newestAged: number
 ): ReadonlyArray<number> => {
-  const grace = policy.misfireGrace ?? (policy.catchUp === "none" ? defaultGraceOfNone : Infinity)
-  const freshFrom = now - grace
-  if (last < freshFrom) return []
+  if (last <= newestAged) return []
   switch (policy.catchUp) {
     case "latest":
     case "none":
       return [last]
     case "earliest":
-      return [first >= freshFrom ? first : occurrences.next(freshFrom - 1, anchor)!]
+      return [newestAged === -Infinity ? first : occurrences.next(newestAged, anchor)!]
     case "all": {
       const newestFirst = [last]
       while (newestFirst.length < policy.catchUpLimit) {
         const before = occurrences.previous(newestFirst[newestFirst.length - 1]!, anchor)
-        if (before === undefined || before <= cursor || before < freshFrom) break
+        if (before === undefined || before <= cursor || before <= newestAged) break
         newestFirst.push(before)
       }
       return newestFirst.reverse()
@@ -157,6 +162,14 @@ const admit = (
 const newestBefore = ({ anchor, cursor, occurrences }: Situation, instant: number): number => {
   const found = occurrences.previous(instant, anchor)
   return found === undefined || found <= cursor ? -Infinity : found
+}
+
+/** The newest undecided occurrence that is due before an instant, or `-Infinity`. */
+const newestDueBefore = (situation: Situation, instant: number): number => {
+  const newest = newestBefore(situation, instant)
+  // Only the newest can be planned beyond the instant: the one before it is planned before the newest's nominal instant.
+  const { planned = identity } = situation
+  return newest > -Infinity && planned(newest) >= instant ? newestBefore(situation, newest) : newest
 }
 
 const count = (occurrences: Occurrences, from: number, to: number, anchor: number): number | null => {

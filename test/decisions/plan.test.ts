@@ -363,3 +363,31 @@ describe("plan: cost", () => {
     ])
   })
 })
+
+describe("plan: jitter", () => {
+  law("a jittered job is decided as one whose occurrences are its planned instants", (situation) => {
+    const { anchor, set } = situation
+    const nominal = enumerate(set.occurrences, anchor, situation.now + 1_000).slice(0, 200)
+    // Some time after the nominal instant, and before the next one.
+    const planned = nominal.map((at, i) =>
+      at + (Math.imul(at ^ i, 2654435761) >>> 0) % Math.max(1, (nominal[i + 1] ?? at + 7) - at)
+    )
+    const there = new Map(nominal.map((at, i) => [at, planned[i]!]))
+    const back = new Map(nominal.map((at, i) => [planned[i]!, at]))
+    const { set: _, ...rest } = situation
+    // The cursor is a nominal instant: an occurrence that is decided.
+    const cursor = nominal.findLast((at) => at <= situation.cursor) ?? -Infinity
+    const jittered = plan({ ...rest, cursor, occurrences: listed(nominal, true), planned: (at) => there.get(at)! })
+    const plain = plan({ ...rest, cursor: there.get(cursor) ?? -Infinity, occurrences: listed(planned, true) })
+    assert.deepStrictEqual(jittered, {
+      ...plain,
+      cursor: back.get(plain.cursor) ?? -Infinity,
+      next: plain.next === undefined ? undefined : back.get(plain.next),
+      segments: plain.segments.map((segment) => ({
+        ...segment,
+        to: back.get(segment.to)!,
+        ...("into" in segment && segment.into !== undefined ? { into: back.get(segment.into)! } : {})
+      }))
+    })
+  })
+})
