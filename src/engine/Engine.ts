@@ -13,7 +13,6 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Fiber from "effect/Fiber"
 import * as FiberSet from "effect/FiberSet"
 import * as Latch from "effect/Latch"
 import * as Scope from "effect/Scope"
@@ -103,12 +102,11 @@ export const make = Effect.fnUntraced(function*(options: {
           discard: true
         })
       if (settings.grace > 0 && core.running.size > 0) yield* Effect.timeoutOption(ends(), settings.grace)
-      const fibers = [...core.running.values()].flatMap((running) => running.fiber ?? [])
       for (const running of core.running.values()) stop(running, "shutdown")
       // A finalizer may take its time; a store that is gone may not take ours.
       yield* Effect.raceFirst(ends(), unreachable(core, live))
       yield* settler.giveUp
-      yield* Fiber.awaitAll(fibers)
+      yield* ends()
       yield* Scope.close(vital, Exit.void)
       const leave = Effect.flatMap(now, (at) => store.leave({ node: core.node, now: at }))
       yield* Effect.ignore(live ? Effect.timeoutOption(leave, farewell) : leave, { log: "Warn" })

@@ -16,6 +16,7 @@ import type * as JobStore from "../JobStore.ts"
 import * as Policy from "../Policy.ts"
 import { AttemptTimedOut, CurrentRun } from "../Run.ts"
 import { ofRun } from "./announce.ts"
+import { stop } from "./cancel.ts"
 import { codecsOf, type TaskCodecs } from "./codecs.ts"
 import { type Core, type Running, wakeWorkers } from "./core.ts"
 import { quarantineJob } from "./quarantine.ts"
@@ -42,12 +43,25 @@ interface Judged {
 
 /** Starts a claimed run. From here on it is in `core.running` until it is settled. */
 export const startAttempt = (core: Core, running: Running): void => {
+  const { id } = running.row
+  const earlier = core.running.get(id)
+  core.running.set(id, running)
+  if (earlier === undefined) return begin(core, running)
+  // The run was taken from this node, which claimed it again before its earlier attempt has ended: one after the other.
+  stop(earlier, "lost")
+  earlier.ended ??= []
+  earlier.ended.push(() => begin(core, running))
+}
+
+const begin = (core: Core, running: Running): void => {
   const { row, served } = running
-  core.running.set(row.id, running)
   const policy = Option.getOrElse(Policy.decode(row.policy), () => Policy.defaults)
   const started = core.clock.currentTimeMillisUnsafe()
   const due = row.nominal ?? row.planned
-  if (policy.misfireGrace !== null && row.attempt === 0 && started - due > policy.misfireGrace) {
+  if (running.stop !== undefined) {
+    return conclude(core, running, policy, null, { ended: { _tag: "Interrupted", by: running.stop } })
+  }
+  if (policy.misfireGrace !== null && row.attempt === 0 && started - row.planned > policy.misfireGrace) {
     return conclude(core, running, policy, null, { ended: { _tag: "DeadlineMissed" } })
   }
   const codecs = codecsOf(served.task)
@@ -65,15 +79,17 @@ export const startAttempt = (core: Core, running: Running): void => {
       lateness: started - due
     })
   }
-  const body = Effect.matchCauseEffect(limited(served.run(payload.value), row.id, policy.timeout), {
+  // Handlers and executors are others' code: what they throw is a defect of this run, not of the worker.
+  const handler = Effect.suspend(() => served.run(payload.value))
+  const body = Effect.matchCauseEffect(limited(handler, row.id, policy.timeout), {
     onSuccess: (value) => Effect.succeed(success(codecs, value)),
     onFailure: (cause) => failed(core, running, codecs, cause)
   })
   const context = Context.add(served.context, CurrentRun, new Current(row, started))
-  const fiber = Effect.runForkWith(context)(running.executor.execute(row, body))
+  const fiber = Effect.runForkWith(context)(Effect.suspend(() => running.executor.execute(row, body)))
   running.fiber = fiber
   // The order to stop may have come out of the handler's own first steps.
-  if (running.stop !== undefined) fiber.interruptUnsafe()
+  if (wasStopped(running)) fiber.interruptUnsafe()
   fiber.addObserver((exit) =>
     conclude(
       core,
@@ -84,6 +100,8 @@ export const startAttempt = (core: Core, running: Running): void => {
     )
   )
 }
+
+const wasStopped = (running: Running): boolean => running.stop !== undefined
 
 const interrupted = (cause: Cause.Cause<never>, running: Running): Ended =>
   Cause.hasInterruptsOnly(cause) ? { _tag: "Interrupted", by: running.stop } : died(Cause.pretty(cause))
@@ -115,7 +133,7 @@ const conclude = (
       next: settlementOf(row, next, judged, started, finished)
     },
     recorded: (answer) => {
-      core.running.delete(row.id)
+      if (core.running.get(row.id) === running) core.running.delete(row.id)
       if (running.ended !== undefined) { for (const tell of running.ended) tell() }
       notifySettled(core, row.id)
       // Its end may have let another run of its job in.

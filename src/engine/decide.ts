@@ -36,7 +36,9 @@ export const read = (core: Core, row: JobStore.JobRow): Result.Result<Readable, 
 /** How much of a job's time line is decided, and what comes of it. */
 export interface Decision {
   readonly cursor: number | null
+  /** The next occurrence, and when it is due: with jitter some time later. */
   readonly next: number | undefined
+  readonly nextDue: number | undefined
   readonly runs: ReadonlyArray<JobStore.NewRun>
   readonly verdicts: ReadonlyArray<JobStore.VerdictRow>
   readonly cancel: JobStore.CancelRequest | null
@@ -50,25 +52,28 @@ export const decide = (
   situation: { readonly now: number; readonly going: number; readonly latest: string | null }
 ): Decision => {
   const { going, latest, now } = situation
+  const planned = (nominal: number) => Trigger.planned(trigger, row.id, nominal, row.anchor)
   const decided = plan({
     occurrences: trigger.occurrences,
     anchor: row.anchor,
     cursor: row.cursor ?? -Infinity,
     policy,
     going,
-    now
+    now,
+    planned
   })
   const runs: Array<JobStore.NewRun> = []
   const verdicts: Array<JobStore.VerdictRow> = []
   let from = row.cursor
   for (const segment of decided.segments) {
-    if (segment._tag === "fired") runs.push(runOf(row, policy, decided, segment.to, now))
+    if (segment._tag === "fired") runs.push(runOf(row, policy, decided, segment.to, planned(segment.to), now))
     else verdicts.push(verdictOf(core, row, segment, from, now, latest))
     from = segment.to
   }
   return {
     cursor: decided.segments.length === 0 ? row.cursor : decided.cursor,
     next: decided.next,
+    nextDue: decided.next === undefined ? undefined : planned(decided.next),
     runs,
     verdicts,
     cancel: decided.cancelGoing ? { reason: "overlap policy cancelRunning", by: "effect-scheduler" } : null
@@ -99,13 +104,14 @@ const runOf = (
   policy: Policy.Policy,
   decided: Plan,
   nominal: number,
+  planned: number,
   now: number
 ): JobStore.NewRun => ({
   id: occurrenceId(row.id, row.incarnation, nominal),
   job: row.id,
   incarnation: row.incarnation,
   nominal,
-  planned: nominal,
+  planned,
   origin: "trigger",
   task: row.task,
   taskVersion: 1,

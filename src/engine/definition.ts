@@ -129,7 +129,7 @@ export const newRow = Effect.fnUntraced(function*(
     anchor: at,
     cursor: null,
     nextNominal: paused ? null : next,
-    nextDue: paused ? null : next,
+    nextDue: paused ? null : Trigger.planned(definition.trigger, id, next, at),
     state: paused ? "paused" : "active",
     pause: paused ? JSON.stringify({ reason: "added paused", by: "" }) : null,
     overrides: null,

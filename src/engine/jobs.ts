@@ -156,7 +156,14 @@ const change = Effect.fnUntraced(function*(
 
 /** Decides the job as it stands up to now, as every change does first. */
 const decidePast = Effect.fnUntraced(function*(core: Core, row: JobStore.JobRow, at: number) {
-  const nothing: Decision = { cursor: row.cursor, next: undefined, runs: [], verdicts: [], cancel: null }
+  const nothing: Decision = {
+    cursor: row.cursor,
+    next: undefined,
+    nextDue: undefined,
+    runs: [],
+    verdicts: [],
+    cancel: null
+  }
   if (row.state !== "active") return nothing
   const readable = read(core, row)
   if (Result.isFailure(readable)) return nothing
@@ -204,7 +211,7 @@ const withNext = (row: JobStore.JobRow, trigger: Trigger.Trigger): JobStore.JobR
   const next = trigger.occurrences.next(row.cursor ?? -Infinity, row.anchor)
   return next === undefined
     ? { ...row, state: "done", nextNominal: null, nextDue: null }
-    : { ...row, nextNominal: next, nextDue: next }
+    : { ...row, nextNominal: next, nextDue: Trigger.planned(trigger, row.id, next, row.anchor) }
 }
 
 export const reschedule = (core: Core, id: string, trigger: Trigger.Trigger) =>

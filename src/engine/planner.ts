@@ -42,7 +42,11 @@ const planAll = Effect.fnUntraced(function*(core: Core, due: ReadonlyArray<JobSt
 const changeOf = (core: Core, { going, job, latest }: JobStore.DueJob, at: number): JobStore.Change => {
   const readable = read(core, job)
   if (Result.isFailure(readable)) return quarantine(job, readable.failure, at)
-  const { cancel, cursor, next, runs, verdicts } = decide(core, job, readable.success, { now: at, going, latest })
+  const { cancel, cursor, next, nextDue, runs, verdicts } = decide(core, job, readable.success, {
+    now: at,
+    going,
+    latest
+  })
   return {
     job: job.id,
     incarnation: job.incarnation,
@@ -51,7 +55,7 @@ const changeOf = (core: Core, { going, job, latest }: JobStore.DueJob, at: numbe
       _tag: "Advance",
       cursor,
       nextNominal: next ?? null,
-      nextDue: next ?? null,
+      nextDue: nextDue ?? null,
       state: next === undefined ? "done" : "active",
       updated: at
     },

@@ -19,11 +19,11 @@ interface Entry {
 }
 
 export interface Settler {
-  /** Records an outcome, calls `recorded` when that is done, and gives the run's slot back. */
+  /** Records an outcome, gives the run's slot back, and calls `recorded` when both are done. */
   readonly submit: (entry: Entry) => void
   /** The role's loop. */
   readonly loop: Effect.Effect<never>
-  /** Lets go of outcomes that could not be recorded, and of those that come: their claims end with this node's lease. */
+  /** Waits no more for a store that does not answer: what it has not recorded ends with this node's lease. */
   readonly giveUp: Effect.Effect<void>
 }
 
@@ -31,7 +31,8 @@ export const make = (store: JobStore.Service, outage: Outage, batch: number): Se
   let pending: Array<Entry> = []
   /** Entries taken and not yet recorded: they survive a restart of the loop. */
   let inHand: Array<Entry> = []
-  let closed = false
+  /** Open when the store is not waited for any more. */
+  const hopeless = Latch.makeUnsafe(false)
   const wake = Latch.makeUnsafe(false)
 
   const release = (entries: ReadonlyArray<Entry>): Effect.Effect<void> => {
@@ -43,19 +44,19 @@ export const make = (store: JobStore.Service, outage: Outage, batch: number): Se
   const write = Effect.gen(function*() {
     const settlements: Array<JobStore.Settlement> = []
     for (const { settlement } of inHand) if (settlement !== null) settlements.push(settlement)
-    const answers = settlements.length === 0
-      ? []
-      : yield* outage.rideOut(store.settle({ settlements, now: yield* now }))
+    const answers: ReadonlyArray<Answer> = settlements.length === 0 ? [] : yield* Effect.raceFirst(
+      outage.rideOut(Effect.flatMap(now, (at) => store.settle({ settlements, now: at }))),
+      Effect.as(hopeless.await, settlements.map(() => "lost" as const))
+    )
     const entries = inHand
     inHand = []
+    yield* release(entries)
     let i = 0
     for (const entry of entries) entry.recorded(entry.settlement === null ? "ok" : answers[i++]!)
-    yield* release(entries)
   })
 
   return {
     submit: (entry) => {
-      if (closed) return entry.recorded("lost")
       pending.push(entry)
       wake.openUnsafe()
     },
@@ -68,13 +69,6 @@ export const make = (store: JobStore.Service, outage: Outage, batch: number): Se
       }
       yield* write
     })),
-    giveUp: Effect.suspend(() => {
-      closed = true
-      const entries = [...inHand, ...pending]
-      inHand = []
-      pending = []
-      for (const entry of entries) entry.recorded("lost")
-      return release(entries)
-    })
+    giveUp: Effect.asVoid(hopeless.open)
   }
 }

@@ -19,23 +19,14 @@ export const worker = (
   const { settings } = core
   return Effect.forever(Effect.gen(function*() {
     yield* core.gate.await
-    const slots = yield* executor.take(settings.claimBatch)
-    wake.closeUnsafe() // before claiming, or what becomes ready meanwhile is missed
-    let unused = slots
-    // What is claimed is started: an interruption between the two would leave runs that nobody carries out.
+    // What is taken is given back, and what is claimed is started: an interruption in between would leak slots, or leave runs that
+    // nobody carries out.
     const next = yield* Effect.uninterruptibleMask((restore) =>
       Effect.gen(function*() {
-        const claim = (limit: number, at: number) =>
-          restore(core.outage.rideOut(core.store.claim({ node: core.node, lanes, limit, now: at })))
-        let at = yield* now
-        if (!lease.holds(at)) {
-          // An idle node renews no lease only to find nothing to do.
-          const { next } = yield* claim(0, at)
-          if (next === null || next > at) return next
-          yield* restore(lease.secure)
-          at = yield* now
-        }
-        const claimed = yield* claim(slots, at)
+        const slots = unused = yield* restore(executor.take(settings.claimBatch))
+        if (!core.gate.isOpen()) return null // paused while waiting for a slot
+        wake.closeUnsafe() // before claiming, or what becomes ready meanwhile is missed
+        const { at, claimed } = yield* restore(core.outage.rideOut(claim(slots)))
         for (const row of claimed.runs) {
           unused--
           const running: Running = {
@@ -48,7 +39,6 @@ export const worker = (
             ended: undefined
           }
           startAttempt(core, running)
-          if (row.cancel !== null) stop(running, "cancel")
         }
         if (claimed.runs.length > 0) core.holdWake.openUnsafe()
         return claimed.runs.length === slots ? at : claimed.next
