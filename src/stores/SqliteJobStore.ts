@@ -35,10 +35,12 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
-import * as Os from "node:os"
 import { type Capabilities, JobStore, type Service } from "../JobStore.ts"
 import { StoreError } from "../SchedulerError.ts"
+import type { Tables } from "./sql/Database.ts"
 import { storeError } from "./sql/errors.ts"
+import * as Host from "./sql/Host.ts"
+import * as Hub from "./sql/Hub.ts"
 import * as Migrations from "./sql/migrations.ts"
 import * as SqlJobStore from "./sql/SqlJobStore.ts"
 import { dialect } from "./sqlite/dialect.ts"
@@ -50,20 +52,13 @@ import * as SqliteClient from "./sqlite/SqliteClient.ts"
  * @category models
  * @since 0.1.0
  */
-export interface Options {
+export interface Options extends Host.Options {
   /** Begins the names of the tables; `scheduler_` unless told. Letters, digits and underscores. */
   readonly prefix?: string | undefined
   /** Several schedulers may share the tables and not see each other: each in its namespace; `default` unless told. */
   readonly namespace?: string | undefined
   /** Whether missing tables are made, and old ones brought up to date, when the layer is built; true unless told. */
   readonly migrate?: boolean | undefined
-  /**
-   * The name of this machine; `os.hostname()` unless told. Runs of a process of this machine that is gone are taken over at once, so
-   * containers that cannot see each other's processes must not share a name.
-   */
-  readonly host?: string | undefined
-  /** Whether a process of this machine lives. */
-  readonly isAlive?: ((pid: number) => boolean) | undefined
 }
 
 /**
@@ -74,18 +69,8 @@ export interface Options {
  */
 export interface FileOptions extends Options, Omit<SqliteClient.Options, "filename"> {}
 
-const isAlive = (pid: number): boolean => {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    // a process that exists and belongs to somebody else answers EPERM
-    return (error as NodeJS.ErrnoException).code !== "ESRCH"
-  }
-}
-
 /** The prefix is part of the statements' text. */
-const tablesOf = (options: Options): Effect.Effect<Migrations.Options, StoreError> => {
+const tablesOf = (options: Options): Effect.Effect<Tables, StoreError> => {
   const prefix = options.prefix ?? "scheduler_"
   return /^([A-Za-z_][A-Za-z0-9_]*)?$/.test(prefix) ? Effect.succeed({ dialect, prefix }) : Effect.fail(
     new StoreError({
@@ -123,9 +108,10 @@ export const make: (options?: Options) => Effect.Effect<Service, StoreError, Sql
     yield* options.migrate === false ? Migrations.check(tables) : Migrations.migrate(tables)
     return yield* SqlJobStore.make({
       ...tables,
+      hub: yield* Hub.make,
       namespace: options.namespace ?? "default",
       capabilities: yield* capabilitiesOf(yield* SqlClient),
-      host: { name: options.host ?? Os.hostname(), isAlive: options.isAlive ?? isAlive }
+      host: Host.make(options)
     })
   }
 )

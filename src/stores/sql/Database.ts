@@ -4,12 +4,12 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
-import * as PubSub from "effect/PubSub"
 import type { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 import type { Fragment } from "effect/sql/Statement"
 import type { Service, Signal } from "../../JobStore.ts"
 import type { Dialect } from "./Dialect.ts"
+import type { Hub } from "./Hub.ts"
 import type { Column } from "./Table.ts"
 
 export type Values = ReadonlyArray<unknown>
@@ -29,30 +29,43 @@ export interface Database {
   readonly runs: Fragment
   readonly verdicts: Fragment
   readonly nodes: Fragment
-  /** The name of a table, with the prefix. */
+  /** The name of a table in a statement. */
   readonly named: (table: string) => string
-  readonly signals: PubSub.PubSub<Signal>
+  readonly hub: Hub
 }
 
-export const make = (
-  sql: SqlClient,
-  options: { readonly dialect: Dialect; readonly namespace: string; readonly prefix: string }
-): Effect.Effect<Database> =>
-  Effect.map(PubSub.sliding<Signal>(1024), (signals) => {
-    const named = (table: string) => options.prefix + table
-    const table = (name: string) => sql.literal(named(name))
-    return {
-      sql,
-      dialect: options.dialect,
-      ns: options.namespace,
-      jobs: table("jobs"),
-      runs: table("runs"),
-      verdicts: table("verdicts"),
-      nodes: table("nodes"),
-      named,
-      signals
-    }
-  })
+/**
+ * Where the tables are, and how to speak to them.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Tables {
+  readonly dialect: Dialect
+  /** Where the database has schemas; the one that it looks in first unless told. */
+  readonly schema?: string | undefined
+  readonly prefix: string
+}
+
+/** The name of a table in a statement. */
+export const nameIn = ({ prefix, schema }: Tables) => (table: string): string =>
+  schema === undefined ? prefix + table : `${schema}.${prefix}${table}`
+
+export const make = (sql: SqlClient, options: Tables & { readonly namespace: string; readonly hub: Hub }): Database => {
+  const named = nameIn(options)
+  const table = (name: string) => sql.literal(named(name))
+  return {
+    sql,
+    dialect: options.dialect,
+    ns: options.namespace,
+    jobs: table("jobs"),
+    runs: table("runs"),
+    verdicts: table("verdicts"),
+    nodes: table("nodes"),
+    named,
+    hub: options.hub
+  }
+}
 
 /**
  * A batch as statements of bounded size. Nearly always it is one.
@@ -85,7 +98,7 @@ export const forRows = <A, E, R>(
  * @since 0.1.0
  */
 export const signal = (db: Database, signals: ReadonlyArray<Signal>): Effect.Effect<void> =>
-  signals.length === 0 ? Effect.void : db.sql.afterCommit(Effect.asVoid(PubSub.publishAll(db.signals, signals)))
+  signals.length === 0 ? Effect.void : db.sql.afterCommit(db.hub.publish(signals))
 
 /** An effect of the database's statements. */
 export type Sql<A> = Effect.Effect<A, SqlError>

@@ -7,6 +7,7 @@
  *
  * @since 0.1.0
  */
+import type { SqlError } from "effect/sql/SqlError"
 import type { Fragment } from "effect/sql/Statement"
 import type { Column } from "./Table.ts"
 
@@ -40,6 +41,15 @@ export interface Dialect {
   readonly forUpdate: (alias: string, key: string) => string
   /** The same for a queue: rows that somebody else has locked are passed over. */
   readonly skipLocked: string
+
+  /**
+   * A statement that locks names until the transaction ends; they are few, and two names may share a lock. `undefined` where writers
+   * exclude each other for a whole transaction, so that nothing needs a lock of its own.
+   */
+  readonly exclusive: ((names: ReadonlyArray<string>) => Fragment) | undefined
+
+  /** Whether an error of the database passes by itself, beyond those that say so. */
+  readonly isTransient: (error: SqlError) => boolean
 
   /** The condition that keeps rows without a value out of an index. */
   readonly partial: (column: string) => string

@@ -8,15 +8,15 @@
  */
 import * as Effect from "effect/Effect"
 import { SqlClient } from "effect/sql/SqlClient"
-import * as Stream from "effect/Stream"
 import type { Capabilities, Service } from "../../JobStore.ts"
 import type { StoreError } from "../../SchedulerError.ts"
 import * as Admission from "./admission.ts"
 import * as Claiming from "./claiming.ts"
 import * as Database from "./Database.ts"
-import type { Dialect } from "./Dialect.ts"
-import { storeError } from "./errors.ts"
+import { refined } from "./errors.ts"
 import * as History from "./history.ts"
+import type { Host } from "./Host.ts"
+import type { Hub } from "./Hub.ts"
 import * as Jobs from "./jobs.ts"
 import * as Leases from "./leases.ts"
 import * as Planning from "./planning.ts"
@@ -29,12 +29,11 @@ import * as Standing from "./standing.ts"
  * @category models
  * @since 0.1.0
  */
-export interface Options {
-  readonly dialect: Dialect
+export interface Options extends Database.Tables {
   readonly namespace: string
-  readonly prefix: string
   readonly capabilities: Capabilities
-  readonly host: Leases.Host
+  readonly hub: Hub
+  readonly host: Host
 }
 
 /**
@@ -44,7 +43,7 @@ export interface Options {
  * @since 0.1.0
  */
 export const make = Effect.fnUntraced(function*(options: Options) {
-  const db = yield* Database.make(yield* SqlClient, options)
+  const db = Database.make(yield* SqlClient, options)
   const admission = Admission.make(db)
   const standings = Standing.make(db)
   const jobs = Jobs.make(db)
@@ -54,12 +53,12 @@ export const make = Effect.fnUntraced(function*(options: Options) {
   const leases = Leases.make(db, admission, standings, options.host)
   const history = History.make(db)
 
+  const refine = refined(options.dialect)
   const verb = <Request extends Array<any>, Answer>(
     name: string,
     statements: (...request: Request) => Database.Sql<Answer>
   ) =>
-  (...request: Request): Effect.Effect<Answer, StoreError> =>
-    Effect.mapError(statements(...request), (error) => storeError(name, error))
+  (...request: Request): Effect.Effect<Answer, StoreError> => refine(name, statements(...request))
 
   const service: Service = {
     capabilities: options.capabilities,
@@ -78,7 +77,7 @@ export const make = Effect.fnUntraced(function*(options: Options) {
     leave: verb("leave", leases.leave),
     reap: verb("reap", leases.reap),
     sweep: verb("sweep", history.sweep),
-    signals: Stream.fromPubSub(db.signals)
+    signals: options.hub.signals
   }
   return service
 })

@@ -1,34 +1,16 @@
 /**
  * Where a run stands when it arrives, and which one moves up when another ends.
  *
- * All of this happens inside the transaction of the verb that brings or ends runs.
+ * All of this happens inside the transaction of the verb that brings or ends runs, while it holds the lock of their families.
  *
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
 import type { NewRun, RunRow } from "../../JobStore.ts"
 import { type Database, forRows, type Sql, type Values } from "./Database.ts"
+import * as Families from "./families.ts"
 import type { Hints } from "./Hints.ts"
 import * as Table from "./Table.ts"
-
-/** The runs of one incarnation of a job. */
-export interface Family {
-  readonly job: string
-  readonly incarnation: string
-}
-
-/** The distinct families of runs; runs without a job have none. */
-export const familiesOf = (
-  runs: Iterable<{ readonly job: string | null; readonly incarnation: string | null }>
-): Map<string, Family> => {
-  const families = new Map<string, Family>()
-  for (const { incarnation, job } of runs) {
-    if (job !== null && incarnation !== null) families.set(familyKey(job, incarnation), { job, incarnation })
-  }
-  return families
-}
-
-export const familyKey = (job: string, incarnation: string): string => `${incarnation}\u0000${job}`
 
 /** Whether a run with this start may be claimed now. */
 export const stateAt = (readyAt: number | null, now: number): "ready" | "waiting" =>
@@ -79,21 +61,25 @@ const encodeNew = (run: NewRun, place: Place): Values => [
   run.uniqueKey
 ]
 
+const hasBound = (run: NewRun): boolean => run.serial !== null
+
 const waiting = Table.pick(Table.runs, ["id", "job", "incarnation", "planned", "readyAt", "boost", "serial"])
 const ids = [run.id]
 const keys = [run.uniqueKey]
-const families = [run.job, run.incarnation]
 const moved = [run.id, run.state, run.orderAt, Table.wakeAt]
 
 export interface Admission {
-  /** Adds runs whose ids and unique keys are free; answers which. */
+  /** Nobody else admits or ends runs of the families in which these may have to stay blocked. */
+  readonly lockFor: (runs: ReadonlyArray<NewRun>) => Sql<void>
+  /** Adds runs whose ids and unique keys are free; answers which. Families in which they may be blocked must be locked. */
   readonly add: (runs: ReadonlyArray<NewRun>, now: number, hints: Hints) => Sql<ReadonlyArray<boolean>>
-  /** Lets blocked runs of these families move up. */
-  readonly promote: (families: Map<string, Family>, now: number, hints: Hints) => Sql<void>
+  /** Lets blocked runs of these families, which must be locked, move up. */
+  readonly promote: (families: Map<string, Families.Family>, now: number, hints: Hints) => Sql<void>
 }
 
 export const make = (db: Database): Admission => {
   const { dialect, ns, runs, sql } = db
+  const lock = Families.lock(db)
   const columns = sql.literal(Table.list(newColumns))
   const candidate = sql.literal(Table.list(waiting.columns, "r"))
   const move = dialect.update({
@@ -120,15 +106,17 @@ export const make = (db: Database): Admission => {
           WHERE r.ns = ${ns} AND r.going_key = k.unique_key`.values
     )
 
-  const admittedOf = (wanted: Map<string, Family>): Sql<Map<string, number>> =>
+  const admittedOf = (wanted: Map<string, Families.Family>): Sql<Map<string, number>> =>
     Effect.map(
-      forRows(db, families, Array.from(wanted.values(), ({ incarnation, job }) => [job, incarnation]), (rows) =>
+      forRows(db, Families.columns, Array.from(wanted.values(), Families.encode), (rows) =>
         sql`SELECT r.job, r.incarnation, count(*) FROM ${rows} k CROSS JOIN ${runs} r
             WHERE r.ns = ${ns} AND r.job = k.job AND r.incarnation = k.incarnation
               AND r.finished IS NULL AND r.blocked_at IS NULL
             GROUP BY r.job, r.incarnation`.values),
       (rows) =>
-        new Map(rows.map(([job, incarnation, n]) => [familyKey(job as string, incarnation as string), Number(n)]))
+        new Map(
+          rows.map(([job, incarnation, n]) => [Families.familyKey(job as string, incarnation as string), Number(n)])
+        )
     )
 
   const add = Effect.fnUntraced(function*(news: ReadonlyArray<NewRun>, now: number, hints: Hints) {
@@ -137,7 +125,7 @@ export const make = (db: Database): Admission => {
     for (const [id] of yield* takenIds(news)) taken.add(id)
     const held = new Set<unknown>()
     for (const [key] of yield* takenKeys(news)) held.add(key)
-    const admitted = yield* admittedOf(familiesOf(news.filter((run) => run.serial !== null)))
+    const admitted = yield* admittedOf(Families.familiesOf(news.filter(hasBound)))
     const fresh: Array<Values> = []
     const answers = news.map((run) => {
       if (taken.has(run.id) || (run.uniqueKey !== null && held.has(run.uniqueKey))) return false
@@ -145,7 +133,7 @@ export const make = (db: Database): Admission => {
       if (run.uniqueKey !== null) held.add(run.uniqueKey)
       let place: Place = queued(run, now)
       if (run.job !== null && run.incarnation !== null) {
-        const family = familyKey(run.job, run.incarnation)
+        const family = Families.familyKey(run.job, run.incarnation)
         const before = admitted.get(family) ?? 0
         if (run.serial !== null && before >= run.serial) place = { state: "blocked", orderAt: null }
         else admitted.set(family, before + 1)
@@ -163,12 +151,12 @@ export const make = (db: Database): Admission => {
     return answers
   })
 
-  const promote = Effect.fnUntraced(function*(wanted: Map<string, Family>, now: number, hints: Hints) {
+  const promote = Effect.fnUntraced(function*(wanted: Map<string, Families.Family>, now: number, hints: Hints) {
     if (wanted.size === 0) return
     const rows = yield* forRows(
       db,
-      families,
-      Array.from(wanted.values(), ({ incarnation, job }) => [job, incarnation]),
+      Families.columns,
+      Array.from(wanted.values(), Families.encode),
       (rows) =>
         sql`SELECT ${candidate} FROM ${rows} k CROSS JOIN ${runs} r
             WHERE r.ns = ${ns} AND r.job = k.job AND r.incarnation = k.incarnation AND r.blocked_at IS NOT NULL
@@ -176,12 +164,12 @@ export const make = (db: Database): Admission => {
     )
     if (rows.length === 0) return
     const blocked = rows.map(waiting.decode)
-    const admitted = yield* admittedOf(familiesOf(blocked))
+    const admitted = yield* admittedOf(Families.familiesOf(blocked))
     const closed = new Set<string>()
     const moves: Array<Values> = []
     for (const run of blocked) {
       // a run that may be blocked has a job and an incarnation
-      const family = familyKey(run.job!, run.incarnation!)
+      const family = Families.familyKey(run.job!, run.incarnation!)
       const before = admitted.get(family) ?? 0
       if (closed.has(family) || (run.serial !== null && before >= run.serial)) {
         closed.add(family)
@@ -196,5 +184,5 @@ export const make = (db: Database): Admission => {
     hints.ready = true
   })
 
-  return { add, promote }
+  return { lockFor: (news) => lock(Families.familiesOf(news.filter(hasBound))), add, promote }
 }

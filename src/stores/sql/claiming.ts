@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import type { Fragment } from "effect/sql/Statement"
 import type { NewRun, RunRow, Service } from "../../JobStore.ts"
@@ -15,6 +16,7 @@ const ids = [Table.runs.of.id]
 
 /** How many lanes one statement looks at; databases limit the parts of a union. */
 const lanesPerStatement = 100
+const inParts = (lanes: ReadonlyArray<string>) => Arr.chunksOf(Array.from(new Set(lanes)), lanesPerStatement)
 
 /** How many waiting runs one statement wakes; there may be many whose instant is the same. */
 const wokenPerStatement = 1000
@@ -22,63 +24,101 @@ const wokenPerStatement = 1000
 export const make = (db: Database, admission: Admission): Verbs<"enqueue" | "claim"> => {
   const { dialect, ns, runs, sql } = db
   const wanted = sql.literal(Table.list(Table.runs.columns, "r"))
+  const place = sql.literal("r.lane, r.order_at, r.id")
   const skipLocked = sql.literal(dialect.skipLocked)
   const union = sql.join(" UNION ALL ", false)
 
   const enqueue = Effect.fnUntraced(function*(news: ReadonlyArray<NewRun>, now: number) {
     const hints = new Hints()
+    yield* admission.lockFor(news)
     const added = yield* admission.add(news, now, hints)
     yield* signal(db, hints.signals())
     return added.map((added) => added ? "added" as const : "duplicate" as const)
   })
 
-  const nextWake = Effect.map(
-    sql`SELECT min(wake_at) FROM ${runs} WHERE ns = ${ns} AND wake_at IS NOT NULL`.values,
-    ([row]) => row === undefined || row[0] === null ? null : Number(row[0])
-  )
-
-  const wake = (now: number) =>
-    sql`UPDATE ${runs} SET state = 'ready', order_at = ready_at - boost, wake_at = NULL
-        WHERE ns = ${ns} AND id IN (SELECT id FROM (
-          SELECT id FROM ${runs} WHERE ns = ${ns} AND wake_at <= ${now} ORDER BY wake_at LIMIT ${wokenPerStatement}
-        ) woken)`
-
-  /** The heads of the lanes' queues, each found in its index, and of those the first. */
-  const first = (lanes: ReadonlyArray<string>, limit: number): Sql<ReadonlyArray<RunRow>> => {
-    const heads = lanes.map((lane, i): Fragment =>
-      sql`SELECT * FROM (SELECT id, order_at FROM ${runs} WHERE ns = ${ns} AND lane = ${lane} AND order_at IS NOT NULL
-          ORDER BY order_at, id LIMIT ${limit} ${skipLocked}) ${sql.literal(`lane${i}`)}`
+  const wakesAfter = (condition: Fragment): Sql<number | null> =>
+    Effect.map(
+      sql`SELECT min(wake_at) FROM ${runs} WHERE ns = ${ns} AND ${condition}`.values,
+      ([row]) => row === undefined || row[0] === null ? null : Number(row[0])
     )
-    return Effect.map(
-      sql`SELECT ${wanted} FROM (SELECT id, order_at FROM (${
-        union(heads)
-      }) heads ORDER BY order_at, id LIMIT ${limit}) q
-          CROSS JOIN ${runs} r WHERE r.ns = ${ns} AND r.id = q.id ORDER BY q.order_at, q.id`.values,
-      (rows) => rows.map(Table.runs.decode)
-    )
-  }
+  const nextWake = wakesAfter(sql`wake_at IS NOT NULL`)
 
-  const candidates = (lanes: ReadonlyArray<string>, limit: number): Sql<ReadonlyArray<RunRow>> => {
-    if (lanes.length === 0) return Effect.succeed([])
-    if (lanes.length <= lanesPerStatement) return first(lanes, limit)
-    const parts: Array<ReadonlyArray<string>> = []
-    for (let i = 0; i < lanes.length; i += lanesPerStatement) parts.push(lanes.slice(i, i + lanesPerStatement))
-    return Effect.map(
-      Effect.forEach(parts, (part) => first(part, limit)),
-      (rows) => rows.flat().sort((a, b) => a.orderAt! - b.orderAt! || (a.id < b.id ? -1 : 1)).slice(0, limit)
+  /** Makes those ready whose instant has come; those that somebody else is about to change are left to him. */
+  const wake = Effect.fnUntraced(function*(now: number) {
+    let woken: number
+    do {
+      const due = yield* sql`SELECT id FROM ${runs} WHERE ns = ${ns} AND wake_at <= ${now}
+        ORDER BY wake_at LIMIT ${wokenPerStatement} ${skipLocked}`.values
+      yield* forRows(
+        db,
+        ids,
+        due,
+        (rows) =>
+          sql`UPDATE ${runs} SET state = 'ready', order_at = ready_at - boost, wake_at = NULL
+          WHERE ns = ${ns} AND id IN (SELECT k.id FROM ${rows} k)`
+      )
+      yield* Effect.yieldNow
+      woken = due.length
+    } while (woken === wokenPerStatement)
+  })
+
+  /** The first in a lane's queue, in the order of its index. */
+  const head = (columns: Fragment, lane: string, limit: number, lock: Fragment = sql``): Fragment =>
+    sql`SELECT ${columns} FROM ${runs} r WHERE r.ns = ${ns} AND r.lane = ${lane} AND r.order_at IS NOT NULL
+        ORDER BY r.order_at, r.id LIMIT ${limit} ${lock}`
+
+  /** Heads together; each has a name, which some databases ask for. */
+  const heads = (parts: ReadonlyArray<Fragment>): Fragment =>
+    union(parts.map((part, i) => sql`SELECT * FROM (${part}) ${sql.literal(`lane${i}`)}`))
+
+  /** Whether a run of the lanes is ready. */
+  const isReady = (lanes: ReadonlyArray<string>): Sql<boolean> =>
+    Effect.map(
+      Effect.forEach(
+        inParts(lanes),
+        (part) => sql`SELECT 1 FROM (${heads(part.map((lane) => head(place, lane, 1)))}) heads LIMIT 1`.values
+      ),
+      (answers) => answers.some((rows) => rows.length > 0)
     )
-  }
+
+  /** How many of the first runs stand in each lane. So many are locked, and no others, which somebody else could claim. */
+  const shares = (lanes: ReadonlyArray<string>, limit: number): Sql<ReadonlyArray<readonly [string, number]>> =>
+    lanes.length === 1 ? Effect.succeed([[lanes[0]!, limit]]) : Effect.map(
+      sql`SELECT lane, count(*) FROM (SELECT lane FROM (${
+        heads(lanes.map((lane) => head(place, lane, limit)))
+      }) heads ORDER BY order_at, id LIMIT ${limit}) first GROUP BY lane`.values,
+      (rows) => rows.map(([lane, count]) => [lane as string, Number(count)])
+    )
+
+  const first = Effect.fnUntraced(function*(lanes: ReadonlyArray<string>, limit: number) {
+    const found = yield* shares(lanes, limit)
+    if (found.length === 0) return []
+    const rows = yield* sql`SELECT * FROM (${
+      heads(found.map(([lane, share]) => head(wanted, lane, share, skipLocked)))
+    }) heads ORDER BY order_at, id`.values
+    return rows.map(Table.runs.decode)
+  })
+
+  const candidates = (lanes: ReadonlyArray<string>, limit: number): Sql<ReadonlyArray<RunRow>> =>
+    Effect.map(
+      Effect.forEach(inParts(lanes), (part) => first(part, limit)),
+      (parts) =>
+        parts.length === 1
+          ? parts[0]!
+          : parts.flat().sort((a, b) => a.orderAt! - b.orderAt! || (a.id < b.id ? -1 : 1)).slice(0, limit)
+    )
+
+  /** What has come may be claimed; answers when the next one comes. */
+  const rouse = Effect.fnUntraced(function*(now: number) {
+    const next = yield* nextWake
+    if (next === null || next > now) return next
+    yield* sql.withTransaction(wake(now))
+    return yield* wakesAfter(sql`wake_at > ${now}`)
+  })
 
   const claim = Effect.fnUntraced(function*({ lanes, limit, node, now }: Parameters<Service["claim"]>[0]) {
-    let next = yield* nextWake
-    while (next !== null && next <= now) {
-      yield* wake(now)
-      yield* Effect.yieldNow
-      next = yield* nextWake
-    }
-    const served = Array.from(new Set(lanes))
-    if (limit <= 0) return { runs: [], next: (yield* candidates(served, 1)).length > 0 ? now : next }
-    const ready = yield* candidates(served, limit)
+    const next = yield* rouse(now)
+    const ready = yield* candidates(lanes, limit)
     yield* forRows(
       db,
       ids,
@@ -98,9 +138,14 @@ export const make = (db: Database, admission: Admission): Verbs<"enqueue" | "cla
     return { runs: claimed, next }
   })
 
+  const look = Effect.fnUntraced(function*(lanes: ReadonlyArray<string>, now: number) {
+    const next = yield* rouse(now)
+    return { runs: [], next: (yield* isReady(lanes)) ? now : next }
+  })
+
   return {
     enqueue: (request) =>
       request.runs.length === 0 ? Effect.succeed([]) : sql.withTransaction(enqueue(request.runs, request.now)),
-    claim: (request) => sql.withTransaction(claim(request))
+    claim: (request) => request.limit > 0 ? sql.withTransaction(claim(request)) : look(request.lanes, request.now)
   }
 }

@@ -3,25 +3,68 @@
  *
  * @since 0.1.0
  */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
 import type { SqlError } from "effect/sql/SqlError"
+import { isSqlError } from "effect/sql/SqlError"
 import { StoreError } from "../../SchedulerError.ts"
+import type { Sql } from "./Database.ts"
+import type { Dialect } from "./Dialect.ts"
 
 /**
- * **Details**
- *
- * A unique key that is violated means that somebody else was faster between a verb's reading and its writing. The verb was rolled back,
- * and asked again it sees what the other did.
+ * An error that the caller sees. Asked again, the verb may succeed where the database says so, and where somebody else was faster.
  *
  * @category converting
  * @since 0.1.0
  */
-export const storeError = (verb: string, error: SqlError): StoreError => {
+export const storeError = (
+  verb: string,
+  error: SqlError,
+  isTransient: Dialect["isTransient"] = () => false
+): StoreError => {
   const { cause } = error.reason
   const detail = cause instanceof Error && cause.message !== error.message ? `: ${cause.message}` : ""
   return new StoreError({
     verb,
-    retryable: error.isRetryable || error.reason._tag === "UniqueViolation",
+    retryable: error.isRetryable || wasOvertaken(error) || isTransient(error),
     message: error.message + detail,
     cause: error
   })
+}
+
+/** Somebody else wrote between a verb's reading and its writing, or waited for the verb while it waited for him. */
+const wasOvertaken = ({ reason }: SqlError): boolean =>
+  reason._tag === "UniqueViolation" || reason._tag === "DeadlockError"
+
+/** So many times in a row only a program that does nothing else is overtaken. */
+const mostAttempts = 10
+
+/**
+ * A verb with the errors of the contract.
+ *
+ * **Details**
+ *
+ * One that was overtaken has been rolled back, if need be to its savepoint in the caller's transaction, and sees now what the other one
+ * did: it is begun again. And where a connection breaks, the client cannot roll back either and dies of it, which hides why the
+ * statement failed; what the database has not committed it forgets by itself.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const refined =
+  ({ isTransient }: Dialect) => <A>(verb: string, statements: Sql<A>): Effect.Effect<A, StoreError> => {
+    const once = Effect.catchCause(statements, (cause) => Effect.failCause(withoutBrokenRollback(cause)))
+    const again = Effect.retry(once, { times: mostAttempts, while: wasOvertaken })
+    return Effect.mapError(
+      Effect.catchIf(once, wasOvertaken, () => again),
+      (error) => storeError(verb, error, isTransient)
+    )
+  }
+
+const withoutBrokenRollback = (cause: Cause.Cause<SqlError>): Cause.Cause<SqlError> => {
+  if (Cause.hasInterrupts(cause)) return cause
+  for (const reason of cause.reasons) {
+    if (Cause.isDieReason(reason) && isSqlError(reason.defect)) return Cause.fail(reason.defect)
+  }
+  return cause
 }

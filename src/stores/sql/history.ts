@@ -14,7 +14,8 @@ const { of: verdict } = Table.verdicts
 const ranges = [verdict.job, verdict.incarnation, verdict.to]
 
 export const make = (db: Database): Verbs<"runs" | "verdicts" | "sweep"> => {
-  const { ns, runs, sql, verdicts } = db
+  const { dialect, ns, runs, sql, verdicts } = db
+  const skipLocked = sql.literal(dialect.skipLocked)
   const wanted = sql.literal(Table.list(Table.runs.columns, "r"))
   const verdictColumns = sql.literal(Table.list(Table.verdicts.columns, "v"))
 
@@ -107,7 +108,7 @@ export const make = (db: Database): Verbs<"runs" | "verdicts" | "sweep"> => {
   const sweep = Effect.fnUntraced(function*({ before, limit, now }: Parameters<Service["sweep"]>[0]) {
     if (limit <= 0) return 0
     const expired = yield* sql`SELECT id FROM ${runs} WHERE ns = ${ns} AND expires_at <= ${now} AND finished IS NOT NULL
-      ORDER BY expires_at LIMIT ${limit}`.values
+      ORDER BY expires_at LIMIT ${limit} ${skipLocked}`.values
     yield* forRows(
       db,
       ids,
@@ -115,7 +116,7 @@ export const make = (db: Database): Verbs<"runs" | "verdicts" | "sweep"> => {
       (rows) => sql`DELETE FROM ${runs} WHERE ns = ${ns} AND id IN (SELECT k.id FROM ${rows} k)`
     )
     const outdated = yield* sql`SELECT job, incarnation, to_at FROM ${verdicts} WHERE ns = ${ns} AND to_at < ${before}
-      ORDER BY to_at LIMIT ${limit}`.values
+      ORDER BY to_at LIMIT ${limit} ${skipLocked}`.values
     yield* forRows(
       db,
       ranges,

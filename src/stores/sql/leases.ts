@@ -5,22 +5,13 @@
  */
 import * as Effect from "effect/Effect"
 import type { Held, NodeRow, Service } from "../../JobStore.ts"
-import { type Admission, familiesOf } from "./admission.ts"
+import type { Admission } from "./admission.ts"
 import { type Database, forRows, signal, type Verbs } from "./Database.ts"
+import { familiesOf } from "./families.ts"
 import { Hints } from "./Hints.ts"
+import type { Host } from "./Host.ts"
 import { ended, requeued, type Standing, type Standings } from "./standing.ts"
 import { text } from "./Table.ts"
-
-/**
- * What a store can know about the processes of its own host.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Host {
-  readonly name: string
-  readonly isAlive: (pid: number) => boolean
-}
 
 const ids = [text("id")]
 
@@ -30,13 +21,16 @@ export const make = (
   standings: Standings,
   host: Host
 ): Verbs<"beat" | "leave" | "reap"> => {
-  const { nodes, ns, runs, sql } = db
+  const { dialect, nodes, ns, runs, sql } = db
+  const lockNodes = sql.literal(dialect.forUpdate("n", "id"))
 
-  const beat = Effect.fnUntraced(function*(node: NodeRow) {
-    yield* sql`DELETE FROM ${nodes} WHERE ns = ${ns} AND id = ${node.id}`
-    yield* sql`INSERT INTO ${nodes} (ns, id, host, pid, expires_at)
-      VALUES (${ns}, ${node.id}, ${node.host}, ${node.pid}, ${node.expiresAt})`
-    const held = yield* sql`SELECT r.id, r.fence, r.cancel FROM ${runs} r WHERE r.ns = ${ns} AND r.node = ${node.id}`
+  const beat = Effect.fnUntraced(function*({ expiresAt, host, id, pid }: NodeRow) {
+    const known = yield* sql`SELECT n.id FROM ${nodes} n WHERE n.ns = ${ns} AND n.id = ${id} ${lockNodes}`.values
+    // a lease is never away while it is renewed: whoever looks for lost nodes would take its claims
+    yield* known.length > 0
+      ? sql`UPDATE ${nodes} SET host = ${host}, pid = ${pid}, expires_at = ${expiresAt} WHERE ns = ${ns} AND id = ${id}`
+      : sql`INSERT INTO ${nodes} (ns, id, host, pid, expires_at) VALUES (${ns}, ${id}, ${host}, ${pid}, ${expiresAt})`
+    const held = yield* sql`SELECT r.id, r.fence, r.cancel FROM ${runs} r WHERE r.ns = ${ns} AND r.node = ${id}`
       .values
     return held.map(([run, fence, cancel]): Held => ({
       run: run as string,
@@ -76,7 +70,12 @@ export const make = (
   })
 
   const reap = Effect.fnUntraced(function*({ includeExpired, limit, now }: Parameters<Service["reap"]>[0]) {
-    const known = yield* sql`SELECT id, host, pid, expires_at FROM ${nodes} WHERE ns = ${ns}`.values
+    // before the leases are read: a node has one before it claims
+    const holders = includeExpired
+      ? yield* sql`SELECT DISTINCT node FROM ${runs} WHERE ns = ${ns} AND node IS NOT NULL`.values
+      : []
+    const known = yield* sql`SELECT n.id, n.host, n.pid, n.expires_at FROM ${nodes} n WHERE n.ns = ${ns} ${lockNodes}`
+      .values
     const leases = new Set<unknown>()
     const gone = new Set<string>()
     for (const [id, on, pid, expiresAt] of known) {
@@ -84,11 +83,7 @@ export const make = (
       const isGone = (includeExpired && Number(expiresAt) < now) || (on === host.name && !host.isAlive(Number(pid)))
       if (isGone) gone.add(id as string)
     }
-    if (includeExpired) {
-      for (const [node] of yield* sql`SELECT DISTINCT node FROM ${runs} WHERE ns = ${ns} AND node IS NOT NULL`.values) {
-        if (!leases.has(node)) gone.add(node as string)
-      }
-    }
+    for (const [node] of holders) if (!leases.has(node)) gone.add(node as string)
     const claims: Array<Standing> = []
     const empty: Array<string> = []
     for (const node of gone) {

@@ -9,14 +9,8 @@ import type { SqlClient } from "effect/sql/SqlClient"
 import { SqlClient as Client } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 import { StoreError } from "../../SchedulerError.ts"
-import type { Dialect } from "./Dialect.ts"
+import { nameIn, type Tables } from "./Database.ts"
 import { storeError } from "./errors.ts"
-
-/** What a migration knows about the database. */
-export interface Options {
-  readonly dialect: Dialect
-  readonly prefix: string
-}
 
 /**
  * `NULL` in a column that a queue is made of keeps the row out of the queue:
@@ -25,11 +19,14 @@ export interface Options {
  * - `runs.order_at`: not ready; `wake_at`: not waiting; `blocked_at`: not blocked; `node`: not running
  * - `runs.finished`: still going; `going_key`: has no unique key, or no longer
  */
-const createTables = (sql: SqlClient, { dialect, prefix }: Options) => {
-  const { intType: int, keyType: key, partial, textType: text } = dialect
+const createTables = (sql: SqlClient, tables: Tables) => {
+  const { intType: int, keyType: key, partial, textType: text } = tables.dialect
+  const table = nameIn(tables)
+  /** An index lives where its table does. */
+  const on = (name: string, of: string) => `${tables.prefix}${name} ON ${table(of)}`
   return Effect.forEach(
     [
-      `CREATE TABLE ${prefix}jobs (
+      `CREATE TABLE ${table("jobs")} (
       ns ${key} NOT NULL, id ${key} NOT NULL, incarnation ${key} NOT NULL, revision ${int} NOT NULL,
       task ${key} NOT NULL, lane ${key} NOT NULL, spec ${text} NOT NULL, payload ${text} NOT NULL,
       policy ${text} NOT NULL, tags ${text} NOT NULL, metadata ${text} NOT NULL,
@@ -37,9 +34,9 @@ const createTables = (sql: SqlClient, { dialect, prefix }: Options) => {
       state ${key} NOT NULL, pause ${text}, overrides ${text}, tz ${key} NOT NULL,
       created ${int} NOT NULL, updated ${int} NOT NULL,
       PRIMARY KEY (ns, id))`,
-      `CREATE INDEX ${prefix}jobs_due ON ${prefix}jobs (ns, next_due, id)${partial("next_due")}`,
+      `CREATE INDEX ${on("jobs_due", "jobs")} (ns, next_due, id)${partial("next_due")}`,
 
-      `CREATE TABLE ${prefix}runs (
+      `CREATE TABLE ${table("runs")} (
       ns ${key} NOT NULL, id ${key} NOT NULL, job ${key}, incarnation ${key}, nominal ${int}, planned ${int} NOT NULL,
       origin ${key} NOT NULL, task ${key} NOT NULL, task_version ${int} NOT NULL, lane ${key} NOT NULL,
       payload ${text} NOT NULL, policy ${text} NOT NULL, ready_at ${int}, boost ${int} NOT NULL, serial ${int},
@@ -49,31 +46,31 @@ const createTables = (sql: SqlClient, { dialect, prefix }: Options) => {
       node ${key}, cancel ${text}, claimed ${int}, started ${int}, finished ${int}, outcome ${key}, result ${text},
       progress ${text}, expires_at ${int},
       PRIMARY KEY (ns, id))`,
-      `CREATE INDEX ${prefix}runs_ready ON ${prefix}runs (ns, lane, order_at, id)${partial("order_at")}`,
-      `CREATE INDEX ${prefix}runs_waiting ON ${prefix}runs (ns, wake_at)${partial("wake_at")}`,
-      `CREATE INDEX ${prefix}runs_blocked ON ${prefix}runs (ns, job, blocked_at, id)${partial("blocked_at")}`,
-      `CREATE INDEX ${prefix}runs_held ON ${prefix}runs (ns, node)${partial("node")}`,
-      `CREATE UNIQUE INDEX ${prefix}runs_unique ON ${prefix}runs (ns, going_key)${partial("going_key")}`,
-      `CREATE INDEX ${prefix}runs_job ON ${prefix}runs (ns, job, finished, id)${partial("job")}`,
-      `CREATE INDEX ${prefix}runs_history ON ${prefix}runs (ns, finished, id)${partial("finished")}`,
-      `CREATE INDEX ${prefix}runs_expiry ON ${prefix}runs (ns, expires_at)${partial("expires_at")}`,
+      `CREATE INDEX ${on("runs_ready", "runs")} (ns, lane, order_at, id)${partial("order_at")}`,
+      `CREATE INDEX ${on("runs_waiting", "runs")} (ns, wake_at)${partial("wake_at")}`,
+      `CREATE INDEX ${on("runs_blocked", "runs")} (ns, job, blocked_at, id)${partial("blocked_at")}`,
+      `CREATE INDEX ${on("runs_held", "runs")} (ns, node)${partial("node")}`,
+      `CREATE UNIQUE INDEX ${on("runs_unique", "runs")} (ns, going_key)${partial("going_key")}`,
+      `CREATE INDEX ${on("runs_job", "runs")} (ns, job, finished, id)${partial("job")}`,
+      `CREATE INDEX ${on("runs_history", "runs")} (ns, finished, id)${partial("finished")}`,
+      `CREATE INDEX ${on("runs_expiry", "runs")} (ns, expires_at)${partial("expires_at")}`,
 
-      `CREATE TABLE ${prefix}verdicts (
+      `CREATE TABLE ${table("verdicts")} (
       ns ${key} NOT NULL, job ${key} NOT NULL, incarnation ${key} NOT NULL, from_at ${int}, to_at ${int} NOT NULL,
       kind ${key} NOT NULL, reason ${key} NOT NULL, ref ${key}, occurrences ${int}, decided ${int} NOT NULL,
       node ${key} NOT NULL,
       PRIMARY KEY (ns, job, incarnation, to_at))`,
-      `CREATE INDEX ${prefix}verdicts_age ON ${prefix}verdicts (ns, to_at)`,
+      `CREATE INDEX ${on("verdicts_age", "verdicts")} (ns, to_at)`,
 
-      `CREATE TABLE ${prefix}nodes (
+      `CREATE TABLE ${table("nodes")} (
       ns ${key} NOT NULL, id ${key} NOT NULL, host ${key} NOT NULL, pid ${int} NOT NULL, expires_at ${int} NOT NULL,
       PRIMARY KEY (ns, id))`,
 
-      `CREATE TABLE ${prefix}buckets (
+      `CREATE TABLE ${table("buckets")} (
       ns ${key} NOT NULL, id ${key} NOT NULL, used ${int} NOT NULL, max ${int}, rate ${text}, updated ${int} NOT NULL,
       PRIMARY KEY (ns, id))`,
 
-      `CREATE TABLE ${prefix}docs (
+      `CREATE TABLE ${table("docs")} (
       ns ${key} NOT NULL, kind ${key} NOT NULL, id ${key} NOT NULL, revision ${int} NOT NULL, body ${text} NOT NULL,
       updated ${int} NOT NULL,
       PRIMARY KEY (ns, kind, id))`
@@ -83,8 +80,8 @@ const createTables = (sql: SqlClient, { dialect, prefix }: Options) => {
   )
 }
 
-const versions = (sql: SqlClient, options: Options) => ({
-  "0001_tables": createTables(sql, options)
+const versions = (sql: SqlClient, tables: Tables) => ({
+  "0001_tables": createTables(sql, tables)
 })
 
 /**
@@ -95,12 +92,10 @@ const versions = (sql: SqlClient, options: Options) => ({
  */
 export const version = 1
 
-const tableOf = ({ prefix }: Options): string => `${prefix}migrations`
-
 /** The version of the tables in the database; 0 if there are none. */
-const versionOf = (sql: SqlClient, options: Options): Effect.Effect<number, SqlError> => {
-  const table = tableOf(options)
-  return Effect.flatMap(sql`${options.dialect.tableExists(table)}`.values, (found) =>
+const versionOf = (sql: SqlClient, tables: Tables): Effect.Effect<number, SqlError> => {
+  const table = nameIn(tables)("migrations")
+  return Effect.flatMap(sql`${tables.dialect.tableExists(table)}`.values, (found) =>
     found.length === 0
       ? Effect.succeed(0)
       : Effect.map(
@@ -116,8 +111,8 @@ const versionOf = (sql: SqlClient, options: Options): Effect.Effect<number, SqlE
  * @since 0.1.0
  */
 export const check = Effect.fnUntraced(
-  function*(options: Options) {
-    const found = yield* versionOf(yield* Client, options)
+  function*(tables: Tables) {
+    const found = yield* versionOf(yield* Client, tables)
     if (found > version) return yield* newer(found)
     if (found < version) return yield* older(found)
   },
@@ -136,17 +131,20 @@ export const check = Effect.fnUntraced(
  * @since 0.1.0
  */
 export const migrate = Effect.fnUntraced(
-  function*(options: Options) {
+  function*(tables: Tables) {
     const sql = yield* Client
-    const found = yield* versionOf(sql, options)
+    const found = yield* versionOf(sql, tables)
     if (found > version) return yield* newer(found)
     if (found === version) return
-    yield* Migrator.make({})({
-      loader: Migrator.fromRecord(versions(sql, options)),
-      table: tableOf(options)
-    })
+    const { dialect, schema } = tables
+    const table = nameIn(tables)("migrations")
+    yield* sql.withTransaction(Effect.gen(function*() {
+      if (dialect.exclusive !== undefined) yield* sql`${dialect.exclusive([table])}`
+      if (schema !== undefined) yield* sql`CREATE SCHEMA IF NOT EXISTS ${sql.literal(schema)}`
+      yield* Migrator.make({})({ loader: Migrator.fromRecord(versions(sql, tables)), table })
+    }))
     // somebody newer may have been faster
-    const reached = yield* versionOf(sql, options)
+    const reached = yield* versionOf(sql, tables)
     if (reached > version) return yield* newer(reached)
   },
   Effect.catchTags({

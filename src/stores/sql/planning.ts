@@ -5,8 +5,9 @@
  */
 import * as Effect from "effect/Effect"
 import type { Change, DueJob, VerdictRow } from "../../JobStore.ts"
-import { type Admission, type Family, familyKey } from "./admission.ts"
+import type { Admission } from "./admission.ts"
 import { type Database, forRows, signal, type Values, type Verbs } from "./Database.ts"
+import * as Families from "./families.ts"
 import { Hints } from "./Hints.ts"
 import { encodeCancel, type Standings } from "./standing.ts"
 import * as Table from "./Table.ts"
@@ -14,7 +15,6 @@ import * as Table from "./Table.ts"
 const { of: job } = Table.jobs
 const { of: verdict } = Table.verdicts
 const ids = [job.id]
-const families = [verdict.job, verdict.incarnation]
 const advanced = [job.id, job.cursor, job.nextNominal, job.nextDue, job.state, job.updated]
 /** All of a row but its identity and its birth. */
 const replaced = Table.jobs.columns.filter((column) =>
@@ -62,7 +62,7 @@ export const make = (db: Database, admission: Admission, standings: Standings): 
     const going = new Map<string, Values>()
     const found = yield* forRows(
       db,
-      families,
+      Families.columns,
       due.map(({ id, incarnation }) => [id, incarnation]),
       (rows) =>
         sql`SELECT g.job, g.incarnation, g.going, g.id FROM (
@@ -73,10 +73,10 @@ export const make = (db: Database, admission: Admission, standings: Standings): 
             WHERE r.ns = ${ns} AND r.job = k.job AND r.incarnation = k.incarnation AND r.finished IS NULL
           ) g WHERE g.place = 1`.values
     )
-    for (const row of found) going.set(familyKey(row[0] as string, row[1] as string), row)
+    for (const row of found) going.set(Families.familyKey(row[0] as string, row[1] as string), row)
     return {
       jobs: due.map((job): DueJob => {
-        const row = going.get(familyKey(job.id, job.incarnation))
+        const row = going.get(Families.familyKey(job.id, job.incarnation))
         return row === undefined
           ? { job, going: 0, latest: null }
           : { job, going: Number(row[2]), latest: row[3] as string }
@@ -88,13 +88,13 @@ export const make = (db: Database, admission: Admission, standings: Standings): 
   /** Adds ranges to what is recorded; a range that continues the job's last one extends it. */
   const record = Effect.fnUntraced(function*(added: ReadonlyArray<VerdictRow>) {
     if (added.length === 0) return
-    const wanted = new Map<string, Family>()
-    for (const row of added) wanted.set(familyKey(row.job, row.incarnation), row)
+    const wanted = new Map<string, Families.Family>()
+    for (const row of added) wanted.set(Families.familyKey(row.job, row.incarnation), row)
     const last = new Map<string, VerdictRow>()
     const found = yield* forRows(
       db,
-      families,
-      Array.from(wanted.values(), ({ incarnation, job }) => [job, incarnation]),
+      Families.columns,
+      Array.from(wanted.values(), Families.encode),
       (rows) =>
         sql`SELECT ${lastColumns} FROM ${rows} k CROSS JOIN ${verdicts} v
             WHERE v.ns = ${ns} AND v.job = k.job AND v.incarnation = k.incarnation AND v.to_at = (
@@ -104,13 +104,13 @@ export const make = (db: Database, admission: Admission, standings: Standings): 
     )
     for (const values of found) {
       const row = Table.verdicts.decode(values)
-      last.set(familyKey(row.job, row.incarnation), row)
+      last.set(Families.familyKey(row.job, row.incarnation), row)
     }
     const stored = new Map(last)
     const fresh: Array<VerdictRow> = []
     const longer = new Map<string, Values>()
     for (const row of added) {
-      const family = familyKey(row.job, row.incarnation)
+      const family = Families.familyKey(row.job, row.incarnation)
       const before = last.get(family)
       if (before === undefined || !continues(before, row)) {
         fresh.push(row)

@@ -5,8 +5,9 @@
  */
 import * as Effect from "effect/Effect"
 import type { NewRun, Service, Settlement } from "../../JobStore.ts"
-import { type Admission, familiesOf } from "./admission.ts"
+import type { Admission } from "./admission.ts"
 import { type Database, signal, type Verbs } from "./Database.ts"
+import { familiesOf } from "./families.ts"
 import { Hints } from "./Hints.ts"
 import { cancelled, encodeCancel, ended, requeued, retried, type Standing, type Standings } from "./standing.ts"
 
@@ -15,6 +16,7 @@ export const make = (db: Database, admission: Admission, standings: Standings): 
 
   const settle = Effect.fnUntraced(function*(settlements: ReadonlyArray<Settlement>, now: number) {
     const hints = new Hints()
+    yield* admission.lockFor(settlements.flatMap(({ follow }) => follow))
     const current = new Map<string, Standing>()
     for (const run of yield* standings.byIds(settlements.map(({ run }) => run))) current.set(run.id, run)
     const changed = new Map<string, Standing>()

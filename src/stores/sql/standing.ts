@@ -8,8 +8,9 @@
 import * as Effect from "effect/Effect"
 import type { Fragment } from "effect/sql/Statement"
 import type { CancelRequest } from "../../JobStore.ts"
-import { type Family, queued } from "./admission.ts"
+import { queued } from "./admission.ts"
 import { type Database, forRows, type Sql, type Values } from "./Database.ts"
+import * as Families from "./families.ts"
 import type { Hints } from "./Hints.ts"
 import * as Table from "./Table.ts"
 
@@ -33,11 +34,10 @@ const changing = [
 const written = Table.pick(Table.runs, changing)
 const writtenColumns = [...written.columns, Table.wakeAt]
 /** What that depends on. */
-const read = Table.pick(Table.runs, [...changing, "job", "incarnation", "planned", "boost", "atMostOnce"])
+const row = Table.pick(Table.runs, [...changing, "job", "incarnation", "planned", "boost", "atMostOnce"])
 const ids = [Table.runs.of.id]
-const families = [Table.runs.of.job, Table.runs.of.incarnation]
 
-export type Standing = ReturnType<typeof read.decode>
+export type Standing = ReturnType<typeof row.decode>
 
 const encode = (run: Standing): Values => [...written.encode(run), run.state === "waiting" ? run.readyAt : null]
 
@@ -75,7 +75,7 @@ export const encodeCancel = ({ by, reason }: CancelRequest): string => JSON.stri
 export interface Standings {
   readonly byIds: (ids: Iterable<string>) => Sql<ReadonlyArray<Standing>>
   /** The going runs of families. */
-  readonly goingOf: (families: Iterable<Family>) => Sql<ReadonlyArray<Standing>>
+  readonly goingOf: (families: Iterable<Families.Family>) => Sql<ReadonlyArray<Standing>>
   /** Those of the runs `r` that a condition holds for. */
   readonly where: (condition: Fragment) => Sql<ReadonlyArray<Standing>>
   readonly write: (runs: ReadonlyArray<Standing>) => Sql<void>
@@ -90,7 +90,7 @@ export interface Standings {
 
 export const make = (db: Database): Standings => {
   const { dialect, ns, runs, sql } = db
-  const columns = sql.literal(Table.list(read.columns, "r"))
+  const columns = sql.literal(Table.list(row.columns, "r"))
   const lock = sql.literal(dialect.forUpdate("r", "id"))
   const update = dialect.update({
     table: db.named("runs"),
@@ -108,11 +108,27 @@ export const make = (db: Database): Standings => {
       sql`UPDATE ${runs} SET cancel = ${cancel}
           WHERE ns = ${ns} AND id IN (SELECT k.id FROM ${rows} k) AND cancel IS NULL`)
 
-  const select = (from: Fragment, condition: Fragment): Sql<ReadonlyArray<Standing>> =>
+  const read = (from: Fragment, condition: Fragment): Sql<ReadonlyArray<Standing>> =>
     Effect.map(
       sql`SELECT ${columns} FROM ${from} WHERE r.ns = ${ns} AND ${condition} ${lock}`.values,
-      (rows) => rows.map(read.decode)
+      (rows) => rows.map(row.decode)
     )
+
+  const lockFamilies = Families.lock(db)
+  /** Reads and locks runs; first their families, for the end of a run may let another one in. */
+  const select = dialect.exclusive === undefined ?
+    read :
+    (from: Fragment, condition: Fragment) =>
+      sql`SELECT DISTINCT r.job, r.incarnation FROM ${from} WHERE r.ns = ${ns} AND ${condition} AND r.job IS NOT NULL`
+        .values.pipe(
+          Effect.flatMap((rows) =>
+            lockFamilies(Families.familiesOf(rows.map(([job, incarnation]) => ({
+              job: job as string,
+              incarnation: incarnation as string | null
+            }))))
+          ),
+          Effect.andThen(read(from, condition))
+        )
 
   const allRuns = sql`${runs} r`
   const where = (condition: Fragment) => select(allRuns, condition)
@@ -127,11 +143,11 @@ export const make = (db: Database): Standings => {
     )
 
   const isGoing = sql`r.job = k.job AND r.incarnation = k.incarnation AND r.finished IS NULL`
-  const goingOf = (wanted: Iterable<Family>) =>
+  const goingOf = (wanted: Iterable<Families.Family>) =>
     forRows(
       db,
-      families,
-      Array.from(wanted, ({ incarnation, job }) => [job, incarnation]),
+      Families.columns,
+      Array.from(wanted, Families.encode),
       (rows) => select(sql`${rows} k CROSS JOIN ${allRuns}`, isGoing)
     )
 

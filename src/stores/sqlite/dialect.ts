@@ -58,6 +58,8 @@ export const dialect: Dialect = {
   }),
   forUpdate: () => "",
   skipLocked: "",
+  exclusive: undefined,
+  isTransient: () => false,
   partial: (column) => ` WHERE ${column} IS NOT NULL`,
   tableExists: (table) =>
     Statement.fragment([Statement.literal("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", [table])])

@@ -1,0 +1,170 @@
+/**
+ * Keeps jobs, runs and verdicts in PostgreSQL, for one process or many.
+ *
+ * **When to use**
+ *
+ * The durable store for several machines, and for programs that have a PostgreSQL database anyway.
+ *
+ * **Details**
+ *
+ * A commit is on the server's disk before a verb answers, unless the server is told otherwise (`synchronous_commit`). Processes wake each
+ * other through `LISTEN` and `NOTIFY`, for which a store has a connection of its own beside the client's pool. While that connection is
+ * lost they find new work when they poll, and it is made again.
+ *
+ * **Gotchas**
+ *
+ * A pooler that hands out connections per transaction cannot listen: give the store a client that reaches the server directly, or
+ * `listen: false`. Transactions are expected to be `READ COMMITTED`, PostgreSQL's default; in a stricter one of the caller's a verb may
+ * fail where somebody else was faster, with an error that says that it may be tried again.
+ *
+ * **Example** (Jobs in a database)
+ *
+ * ```ts
+ * import { PostgresJobStore } from "effect-scheduler/postgres"
+ * import { Redacted } from "effect"
+ *
+ * const Store = PostgresJobStore.layerUrl(Redacted.make("postgres://localhost:5432/app"))
+ * ```
+ *
+ * **Example** (Jobs beside the program's own tables)
+ *
+ * ```ts
+ * import { PgClient } from "@effect/sql-pg"
+ * import { PostgresJobStore } from "effect-scheduler/postgres"
+ * import { Config, Layer } from "effect"
+ *
+ * const Database = PgClient.layerConfig({ url: Config.Redacted("DATABASE_URL") })
+ * // what is scheduled inside `sql.withTransaction` is committed, or rolled back, with the program's own writes
+ * const Store = PostgresJobStore.layer({ schema: "scheduler" }).pipe(Layer.provideMerge(Database))
+ * ```
+ *
+ * @since 0.1.0
+ */
+import * as PgClient from "@effect/sql-pg/PgClient"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Redacted from "effect/Redacted"
+import type * as Scope from "effect/Scope"
+import { SqlClient } from "effect/sql/SqlClient"
+import type { SqlError } from "effect/sql/SqlError"
+import { JobStore, type Service } from "../JobStore.ts"
+import { StoreError } from "../SchedulerError.ts"
+import * as Channel from "./postgres/Channel.ts"
+import { dialect } from "./postgres/dialect.ts"
+import { nameIn, type Tables } from "./sql/Database.ts"
+import { storeError } from "./sql/errors.ts"
+import * as Host from "./sql/Host.ts"
+import * as Hub from "./sql/Hub.ts"
+import * as Migrations from "./sql/migrations.ts"
+import * as SqlJobStore from "./sql/SqlJobStore.ts"
+
+/**
+ * Where the tables are, and what the store may assume.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options extends Host.Options {
+  /** The schema of the tables; made if it is missing. Unless told, the one in which the connection makes tables. */
+  readonly schema?: string | undefined
+  /** Begins the names of the tables; `scheduler_` unless told. Small letters, digits and underscores. */
+  readonly prefix?: string | undefined
+  /** Several schedulers may share the tables and not see each other: each in its namespace; `default` unless told. */
+  readonly namespace?: string | undefined
+  /** Whether missing tables are made, and old ones brought up to date, when the layer is built; true unless told. */
+  readonly migrate?: boolean | undefined
+  /** Whether processes wake each other, with one connection of each; true unless told. Otherwise they poll. */
+  readonly listen?: boolean | undefined
+}
+
+/**
+ * The same for a store that connects itself.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface UrlOptions extends Options, Omit<PgClient.PgPoolConfig, "url"> {}
+
+/** PostgreSQL makes names that are not quoted small, and cuts them off after 63 bytes. */
+const name = /^[a-z_][a-z0-9_]{0,47}$/
+
+/** Schema and prefix are part of the statements' text. */
+const tablesOf = ({ prefix = "scheduler_", schema }: Options): Effect.Effect<Tables, StoreError> => {
+  const refuse = (field: string, value: string) =>
+    Effect.fail(
+      new StoreError({
+        verb: "open",
+        retryable: false,
+        message: `${field}: got ${JSON.stringify(value)}, expected at most 48 small letters, digits and underscores, ` +
+          "not beginning with a digit"
+      })
+    )
+  if (schema !== undefined && !name.test(schema)) return refuse("schema", schema)
+  return prefix === "" || name.test(prefix)
+    ? Effect.succeed({ dialect, prefix, schema })
+    : refuse("prefix", prefix)
+}
+
+/** The name of a channel has at most 63 bytes, and a namespace is any text; a name that is shared only wakes too many. */
+const channelOf = (tables: Tables, namespace: string): string =>
+  Buffer.from(`${nameIn(tables)("")} ${namespace}`).subarray(0, 60).toString("latin1").replace(/[^ -~]/g, "_")
+
+/**
+ * Makes a store over the `PgClient` of the context.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make: (options?: Options) => Effect.Effect<Service, StoreError, PgClient.PgClient | Scope.Scope> = Effect
+  .fnUntraced(function*(options: Options = {}) {
+    const client = yield* PgClient.PgClient
+    const { listen = true, namespace = "default" } = options
+    const tables = yield* tablesOf(options)
+    yield* onClient(options.migrate === false ? Migrations.check(tables) : Migrations.migrate(tables))
+    return yield* onClient(SqlJobStore.make({
+      ...tables,
+      namespace,
+      hub: yield* listen ? Channel.make(client, channelOf(tables, namespace)) : Hub.make,
+      capabilities: { shared: true, push: listen, transactions: true, durability: "power" },
+      host: Host.make(options)
+    }))
+  })
+
+/** The context may have another database as its `SqlClient`. */
+const onClient = <A, E>(effect: Effect.Effect<A, E, SqlClient>): Effect.Effect<A, E, PgClient.PgClient> =>
+  Effect.flatMap(PgClient.PgClient, (client) => Effect.provideService(effect, SqlClient, client))
+
+/**
+ * A store over the program's own `PgClient`, so that jobs join the program's transactions.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer = (options?: Options): Layer.Layer<JobStore, StoreError, PgClient.PgClient> =>
+  Layer.effect(JobStore, make(options))
+
+/**
+ * Only makes the tables, or brings them up to date: for a step of its own before `layer({ migrate: false })`.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerMigrate = (options: Options = {}): Layer.Layer<never, StoreError, PgClient.PgClient> =>
+  Layer.effectDiscard(onClient(Effect.flatMap(tablesOf(options), Migrations.migrate)))
+
+/**
+ * A store in the database of a URL, and the client that it uses.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerUrl = (
+  url: Redacted.Redacted,
+  options: UrlOptions = {}
+): Layer.Layer<JobStore | PgClient.PgClient | SqlClient, StoreError> =>
+  layer(options).pipe(Layer.provideMerge(
+    Layer.catch(
+      PgClient.layer({ ...options, url }),
+      (error: SqlError) => Layer.effectContext(Effect.fail(storeError("open", error, dialect.isTransient)))
+    )
+  ))

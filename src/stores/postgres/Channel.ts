@@ -1,0 +1,98 @@
+/**
+ * Hints between processes, through `LISTEN` and `NOTIFY`.
+ *
+ * A store has a connection of its own for this, beside the pool of its client: a pool of one connection could otherwise do nothing but
+ * listen. What is published is heard at once in this process, and collected for the others: the first hint goes out immediately, and
+ * those that follow it closely travel together. It goes out after the commit, not with it, because `NOTIFY` makes commits wait for each
+ * other; so a process that dies in between takes the hint along, and the others find the work when they poll.
+ *
+ * @since 0.1.0
+ */
+import type { PgClient } from "@effect/sql-pg/PgClient"
+import * as PgConnection from "@effect/sql-pg/PgConnection"
+import * as Clock from "effect/Clock"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Queue from "effect/Queue"
+import * as Schedule from "effect/Schedule"
+import type * as Scope from "effect/Scope"
+import type { SqlError } from "effect/sql/SqlError"
+import type { Signal } from "../../JobStore.ts"
+import * as Hub from "../sql/Hub.ts"
+import { decode, encode } from "./payload.ts"
+
+/** How long hints that follow one that went out are collected. */
+const pause = "10 millis"
+
+const reconnecting = Schedule.min([Schedule.exponential("100 millis"), Schedule.spaced("5 seconds")])
+
+/** Something may have happened while nobody listened. */
+const anything: ReadonlyArray<Signal> = [{ _tag: "jobs" }, { _tag: "ready" }]
+
+/**
+ * Connects, and keeps connecting until the scope is closed.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make: (
+  client: PgClient,
+  channel: string
+) => Effect.Effect<Hub.Hub, never, Scope.Scope> = Effect.fnUntraced(function*(client, channel) {
+  const local = yield* Hub.make
+  const outgoing = yield* Queue.sliding<Signal>(1024)
+  const tried = yield* Deferred.make<void>()
+
+  const receive = (incoming: Queue.Dequeue<PgConnection.Notification, SqlError>, self: number) =>
+    Effect.forever(
+      Effect.flatMap(Queue.takeAll(incoming), (notifications) =>
+        local.publish(notifications.flatMap(({ payload, processId }) =>
+          processId === self ? [] : decode(payload)
+        )))
+    )
+
+  const send = (connection: PgConnection.PgConnection) =>
+    Effect.forever(
+      Queue.takeAll(outgoing).pipe(
+        Effect.flatMap((signals) =>
+          Effect.forEach(
+            encode(signals),
+            (payload) => connection.query("SELECT pg_notify($1, $2)", [channel, payload]),
+            { discard: true }
+          )
+        ),
+        Effect.andThen(Effect.sleep(pause))
+      )
+    )
+
+  const session = Effect.scoped(Effect.gen(function*() {
+    const connection = yield* Effect.flatMap(
+      // an idle connection whose other end is gone would never notice
+      PgConnection.make({ ...client.config, keepAlive: client.config.keepAlive ?? "15 seconds", multiplex: false }),
+      ({ pin }) => pin
+    )
+    const incoming = yield* connection.listen(channel)
+    yield* Deferred.succeed(tried, undefined)
+    yield* local.publish(anything)
+    return yield* Effect.raceFirst(receive(incoming, connection.processId), send(connection))
+  }))
+
+  yield* session.pipe(
+    Effect.tapError((error) =>
+      Effect.andThen(
+        Effect.logWarning(`effect-scheduler: not listening to PostgreSQL, polling until it answers: ${error.message}`),
+        Deferred.succeed(tried, undefined)
+      )
+    ),
+    Effect.retry(reconnecting),
+    // whatever the program's clock is, a server does not wait for it
+    Effect.provideService(Clock.Clock, Clock.Clock.defaultValue()),
+    Effect.forkScoped({ startImmediately: true })
+  )
+  yield* Deferred.await(tried)
+
+  return {
+    publish: (signals) => Effect.andThen(local.publish(signals), Queue.offerAll(outgoing, signals)),
+    signals: local.signals
+  }
+})

@@ -1,0 +1,99 @@
+/**
+ * PostgreSQL's way of saying it.
+ *
+ * @since 0.1.0
+ */
+import * as PgTypes from "@effect/sql-pg/PgTypes"
+import * as Result from "effect/Result"
+import * as Statement from "effect/sql/Statement"
+import type { Dialect } from "../sql/Dialect.ts"
+import type { Column } from "../sql/Table.ts"
+
+const typeOf = ({ type }: Column): string => type === "text" ? "text" : "bigint"
+
+/**
+ * A batch is one array per column, measured at three times the speed of `jsonb_to_recordset`. The statement has the same text however many
+ * rows there are, and every parameter the same type whatever its values, so it is planned once per connection.
+ */
+const rows = (columns: ReadonlyArray<Column>, values: ReadonlyArray<ReadonlyArray<unknown>>): Statement.Fragment => {
+  if (values.length === 1) return row(columns, values[0]!)
+  const segments: Array<Statement.Segment> = [Statement.literal("(SELECT * FROM unnest(")]
+  columns.forEach((column, i) => {
+    if (i > 0) segments.push(comma)
+    segments.push(Statement.parameter(arrayOf(column, values, i)), Statement.literal(`::${typeOf(column)}[]`))
+  })
+  segments.push(Statement.literal(`) AS v (${columns.map(({ name }) => name).join(", ")}))`))
+  return Statement.fragment(segments)
+}
+
+/** A single row needs no arrays, and the planner knows that it is one. */
+const row = (columns: ReadonlyArray<Column>, values: ReadonlyArray<unknown>): Statement.Fragment => {
+  const segments: Array<Statement.Segment> = [Statement.literal("(SELECT ")]
+  columns.forEach((column, i) => {
+    if (i > 0) segments.push(comma)
+    const value = values[i]
+    segments.push(
+      // text takes the type that the statement asks for
+      Statement.parameter(value === null ? null : String(value)),
+      Statement.literal(`::${typeOf(column)} AS ${column.name}`)
+    )
+  })
+  segments.push(Statement.literal(")"))
+  return Statement.fragment(segments)
+}
+
+const comma = Statement.literal(", ")
+
+const arrayOf = (column: Column, values: ReadonlyArray<ReadonlyArray<unknown>>, i: number): unknown =>
+  column.type === "text"
+    ? Result.getOrThrow(PgTypes.array(values.map((row) => row[i]), PgTypes.OID.text))
+    // the text of an array of numbers: cheaper to write than big integers are to make
+    : `{${values.map((row) => row[i] ?? "NULL").join(",")}}`
+
+/** What ends a session or refuses one for a while: a restart, a fail-over, too many connections. */
+const passing = /^(57P0[1-5]|53[0-9A-Z]{3}|25006|40[0-9A-Z]{3}|08[0-9A-Z]{3})$/
+
+/**
+ * Writers of different rows work side by side: what a verb has read and is about to change, it has locked.
+ *
+ * @category dialects
+ * @since 0.1.0
+ */
+export const dialect: Dialect = {
+  // texts compare by code point, in every database whatever its locale
+  keyType: `TEXT COLLATE "C"`,
+  textType: "TEXT",
+  intType: "BIGINT",
+  batch: () => 5000,
+  rows,
+  update: ({ on, set, table }) => ({
+    head: literal(`UPDATE ${table} AS t SET ${Object.entries(set).map((pair) => pair.join(" = ")).join(", ")} FROM`),
+    tail: literal(`AS k WHERE ${on}`)
+  }),
+  forUpdate: (alias, key) => `ORDER BY ${alias}.${key} FOR UPDATE OF ${alias}`,
+  skipLocked: "FOR UPDATE SKIP LOCKED",
+  // the names share 256 locks, for a server has room for some thousands, and take them in one order
+  exclusive: (names) =>
+    Statement.fragment([
+      Statement.literal(
+        "SELECT pg_advisory_xact_lock(hashtext('effect-scheduler'), k) FROM (SELECT DISTINCT hashtext(n) & 255 FROM unnest("
+      ),
+      Statement.parameter(Result.getOrThrow(PgTypes.array(names, PgTypes.OID.text))),
+      Statement.literal("::text[]) AS names (n) ORDER BY 1) AS locks (k)")
+    ]),
+  isTransient: ({ reason }) => passing.test(codeOf(reason.cause)),
+  partial: (column) => ` WHERE ${column} IS NOT NULL`,
+  tableExists: (table) =>
+    Statement.fragment([
+      Statement.literal("SELECT 1 WHERE to_regclass("),
+      Statement.parameter(table),
+      Statement.literal("::text) IS NOT NULL")
+    ])
+}
+
+const codeOf = (cause: unknown): string =>
+  typeof cause === "object" && cause !== null && "code" in cause ? String(cause.code) : ""
+
+function literal(text: string): Statement.Fragment {
+  return Statement.fragment([Statement.literal(text)])
+}
