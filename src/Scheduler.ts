@@ -44,6 +44,7 @@ import * as Layer from "effect/Layer"
 import type * as EffectSchedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
+import { cancelRun } from "./engine/cancellation.ts"
 import * as Closures from "./engine/closures.ts"
 import type { Core, Served } from "./engine/core.ts"
 import * as Engine from "./engine/Engine.ts"
@@ -67,6 +68,7 @@ import {
   JobNotFound,
   type RemovalTimeout,
   type RunFailed,
+  type RunNotFound,
   type StoreError,
   WaitInTransaction
 } from "./SchedulerError.ts"
@@ -152,6 +154,18 @@ export interface RemoveOptions {
   /** Kept with the cancelled runs. */
   readonly reason?: string | undefined
   readonly by?: string | undefined
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface CancelOptions {
+  /** Kept with the run. */
+  readonly reason?: string | undefined
+  readonly by?: string | undefined
+  /** How long to wait for a running run. Default: as long as it takes. */
+  readonly timeout?: Duration.Input | undefined
 }
 
 /**
@@ -286,6 +300,15 @@ export interface Service {
     { readonly abandoned: ReadonlyArray<string> },
     JobNotFound | RemovalTimeout | StoreError | WaitInTransaction
   >
+
+  /**
+   * Ends a run, queued or running, on whatever node. Returns it when its finalizers have run, or as it stands when the timeout has
+   * passed. A run that has ended already stays as it is.
+   */
+  readonly cancel: (
+    run: string,
+    options?: CancelOptions
+  ) => Effect.Effect<Run.Run, RunNotFound | StoreError | WaitInTransaction>
 
   readonly runs: (options?: RunsOptions) => Effect.Effect<ReadonlyArray<Run.Run>, StoreError>
 
@@ -452,6 +475,8 @@ export const make = Effect.fnUntraced(function*<const Tasks extends ReadonlyArra
         options?.running === "leave" ? Effect.void : refuseInTransaction("remove"),
         remove(core, id, options ?? {})
       ),
+    cancel: (run, options) =>
+      Effect.andThen(refuseInTransaction("cancel"), Effect.map(cancelRun(core, run, options ?? {}), Run.fromRow)),
     runs: (query) => runs(core, query ?? {}),
     explain: (id, instant) => explain(core, id, instant),
     events: events.stream,

@@ -39,6 +39,18 @@ export class JobNotFound extends Schema.TaggedError<JobNotFound>()("JobNotFound"
 }
 
 /**
+ * No run has this id, or it is forgotten already.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class RunNotFound extends Schema.TaggedError<RunNotFound>()("RunNotFound", { id: Schema.String }) {
+  override get message() {
+    return `There is no run with id ${JSON.stringify(this.id)}, or it is forgotten already`
+  }
+}
+
+/**
  * A job with this id exists already and the conflict policy was `fail`.
  *
  * @category errors

@@ -1,0 +1,44 @@
+/**
+ * Cancelling one run, wherever it is.
+ */
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type * as JobStore from "../JobStore.ts"
+import { CurrentRun } from "../Run.ts"
+import { RunNotFound, type StoreError } from "../SchedulerError.ts"
+import { stopRuns } from "./cancel.ts"
+import { type Core, now, wakeWorkers } from "./core.ts"
+import { notifySettled, untilSettled } from "./waiting.ts"
+
+export interface CancelOptions {
+  readonly reason?: string | undefined
+  readonly by?: string | undefined
+  readonly timeout?: Duration.Input | undefined
+}
+
+/** Returns the run when it has ended, finalizers included, or as it stands when the timeout has passed. */
+export const cancelRun = Effect.fnUntraced(function*(
+  core: Core,
+  id: string,
+  options: CancelOptions
+): Effect.fn.Return<JobStore.RunRow, RunNotFound | StoreError> {
+  const look: Effect.Effect<JobStore.RunRow, RunNotFound | StoreError> = Effect.flatMap(
+    core.store.runs({ ids: [id], limit: 1 }),
+    ([row]) => row === undefined ? Effect.fail(new RunNotFound({ id })) : Effect.succeed(row)
+  )
+  const before = yield* look
+  if (before.state === "done") return before
+  const request = { reason: options.reason ?? "cancelled", by: options.by ?? "" }
+  const { settled } = yield* core.store.cancel({ runs: [id], request, now: yield* now })
+  for (const run of settled) notifySettled(core, run)
+  if (settled.length > 0) wakeWorkers(core)
+  stopRuns(core, [id])
+  // Called from the run itself: it is interrupted when it comes to a point where it can be, which waiting here would be.
+  const own = Option.getOrUndefined(yield* Effect.serviceOption(CurrentRun))?.id
+  if (own === id) return yield* look
+  const ended = untilSettled(core, id, Effect.map(look, (row) => row.state === "done" ? row : undefined))
+  return options.timeout === undefined
+    ? yield* ended
+    : yield* Effect.timeoutOrElse(ended, { duration: options.timeout, orElse: () => look })
+})
