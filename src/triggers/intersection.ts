@@ -10,6 +10,7 @@ import { TriggerError } from "./error.ts"
 import { isFixed } from "./fixed.ts"
 import * as Instant from "./instant.ts"
 import type { Compiled, Kind } from "./kind.ts"
+import type { Occurrences } from "./occurrences.ts"
 
 /**
  * Fires at the beginning of every shortest stretch of time, no longer than `threshold` milliseconds (0 where it is left
@@ -51,47 +52,7 @@ export const intersection: Kind<IntersectionSpec> = {
     const threshold = spec.threshold === undefined ? 0 : Instant.checkDuration("threshold", spec.threshold)
     const members = spec.of.map(member)
 
-    /** The first shortest stretch that begins after `after`; its beginning. */
-    const next = (after: number, anchor: number): number | undefined => {
-      const outermost = Search.begin()
-      try {
-        while (Search.step()) {
-          // the earliest end of a stretch in which all fire: where the last of them fires first
-          let first = Infinity
-          let end = -Infinity
-          for (let i = 0; i < members.length; i++) {
-            const at = members[i]!.next(after, anchor)
-            if (at === undefined) return undefined
-            if (at > end) end = at
-            if (at < first) first = at
-          }
-          const start = first === end ? end : latestStart(members, end, anchor)
-          if (end - start <= threshold) return start
-          after = end - threshold - 1 // any later stretch ends later, so it cannot begin before this
-        }
-        return undefined
-      } finally {
-        Search.end(outermost)
-      }
-    }
-
-    /** The last shortest stretch that begins before `before`; its beginning. */
-    const previous = (before: number, anchor: number): number | undefined => {
-      const outermost = Search.begin()
-      let limit = before + threshold // the stretch ends before this
-      try {
-        while (Search.step()) {
-          const start = latestStart(members, limit - 1, anchor)
-          if (start === -Infinity) return undefined
-          const end = earliestEnd(members, start, anchor)
-          if (start < before && end - start <= threshold) return start
-          limit = Math.min(end, start + threshold + 1)
-        }
-        return undefined
-      } finally {
-        Search.end(outermost)
-      }
-    }
+    const { next, previous } = threshold === 0 ? exact(members) : within(members, threshold)
 
     return {
       next,
@@ -105,6 +66,82 @@ export const intersection: Kind<IntersectionSpec> = {
     }
   }
 }
+
+type Searches = Pick<Occurrences, "next" | "previous">
+
+/** The instants that all members share: each in turn is asked for its first that is not before that of the one asked last. */
+const exact = (members: ReadonlyArray<Compiled>): Searches => ({
+  next(after, anchor) {
+    const outermost = Search.begin()
+    try {
+      let shared = after
+      let agreed = 0
+      for (let i = 0; agreed < members.length; i = i + 1 < members.length ? i + 1 : 0) {
+        if (!Search.step()) return undefined
+        const at = members[i]!.next(agreed === 0 ? shared : shared - 1, anchor)
+        if (at === undefined) return undefined
+        agreed = at === shared ? agreed + 1 : 1
+        shared = at
+      }
+      return Search.isSpent() ? undefined : shared
+    } finally {
+      Search.end(outermost)
+    }
+  },
+  previous(before, anchor) {
+    const outermost = Search.begin()
+    try {
+      let shared = before
+      let agreed = 0
+      for (let i = 0; agreed < members.length; i = i + 1 < members.length ? i + 1 : 0) {
+        if (!Search.step()) return undefined
+        const at = members[i]!.previous(agreed === 0 ? shared : shared + 1, anchor)
+        if (at === undefined) return undefined
+        agreed = at === shared ? agreed + 1 : 1
+        shared = at
+      }
+      return Search.isSpent() ? undefined : shared
+    } finally {
+      Search.end(outermost)
+    }
+  }
+})
+
+/** The beginnings of the shortest stretches that are no longer than the threshold. */
+const within = (members: ReadonlyArray<Compiled>, threshold: number): Searches => ({
+  next(after, anchor) {
+    const outermost = Search.begin()
+    try {
+      while (Search.step()) {
+        // the earliest end of a stretch in which all fire: where the last of them fires first
+        const end = earliestEnd(members, after + 1, anchor)
+        if (end === Infinity) return undefined
+        const start = latestStart(members, end, anchor)
+        if (end - start <= threshold) return Search.isSpent() ? undefined : start
+        after = end - threshold - 1 // any later stretch ends later, so it cannot begin before this
+      }
+      return undefined
+    } finally {
+      Search.end(outermost)
+    }
+  },
+  previous(before, anchor) {
+    const outermost = Search.begin()
+    let limit = before + threshold // the stretch ends before this
+    try {
+      while (Search.step()) {
+        const start = latestStart(members, limit - 1, anchor)
+        if (start === -Infinity) return undefined
+        const end = earliestEnd(members, start, anchor)
+        if (start < before && end - start <= threshold) return Search.isSpent() ? undefined : start
+        limit = Math.min(end, start + threshold + 1)
+      }
+      return undefined
+    } finally {
+      Search.end(outermost)
+    }
+  }
+})
 
 /** The latest instant from which on, up to `end`, all members fire; -Infinity when one has not fired until then. */
 const latestStart = (members: ReadonlyArray<Compiled>, end: number, anchor: number): number => {

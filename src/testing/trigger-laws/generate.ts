@@ -96,6 +96,37 @@ const cron = (random: Random): Trigger.Trigger =>
     }
   )
 
+const calendarInterval = (random: Random): Trigger.Trigger =>
+  Trigger.calendarInterval({
+    ...random.pick([{ months: 1 }, { days: 1 }, { weeks: 2 }, { years: 1 }, { months: 5, days: 3 }]),
+    at: random.pick(["00:00", "02:30", "23:59:59"]),
+    start: random.pick([undefined, "2026-01-31", "1972-02-29"]),
+    end: random.pick([undefined, undefined, "2041-06-30"]),
+    missingDay: random.pick([undefined, "clamp"]),
+    timeZone: random.pick(zones),
+    gap: random.pick([undefined, "shift", "skip"]),
+    overlap: random.pick([undefined, "second", "both"])
+  })
+
+const rrule = (random: Random): Trigger.Trigger =>
+  Trigger.rrule(
+    random.pick(["", "DTSTART:20260301T013000\n", "DTSTART:19970902T020000\n"]) + random.pick([
+      "FREQ=DAILY",
+      "FREQ=WEEKLY;INTERVAL=2;BYDAY=MO,SU",
+      "FREQ=MONTHLY;BYDAY=-1FR",
+      "FREQ=MONTHLY;BYMONTHDAY=-1,15;BYHOUR=1,2,3",
+      "FREQ=YEARLY;BYMONTH=3,10;BYDAY=-1SU;BYHOUR=2;BYMINUTE=30",
+      "FREQ=DAILY;COUNT=37",
+      "FREQ=HOURLY;INTERVAL=7;UNTIL=20300101T000000",
+      "FREQ=MONTHLY;BYDAY=MO,TU,WE,TH,FR;BYSETPOS=-1"
+    ]).replace(/^/, "RRULE:"),
+    {
+      timeZone: random.pick(zones),
+      gap: random.pick([undefined, "first-valid", "skip"]),
+      overlap: random.pick([undefined, "second", "both"])
+    }
+  )
+
 /** No shorter periods than a minute: searches through other triggers see no further than 10,000 of their instants. */
 const interval = (random: Random): Trigger.Trigger => {
   const period = random.pick([61_000, 5 * minute, 60 * minute, 7 * 60 * minute, day, 30 * day])
@@ -139,6 +170,8 @@ const makers: { readonly [kind: string]: (random: Random, member: () => Trigger.
   after: (random) => Trigger.after(random.pick([0, 1, minute, day])),
   interval,
   cron,
+  calendarInterval,
+  rrule,
   union: (_, member) => Trigger.union(member(), member(), member()),
   between(random, member) {
     const start = instant(random)
@@ -182,7 +215,7 @@ export const trigger = (random: Random, kind: string = random.pick(kinds), depth
   if (kind === "jitter") {
     return Trigger.jitter(trigger(random, random.pick(Object.keys(makers)), depth), random.pick([1, minute, 3 * day]))
   }
-  const leaves = ["dates", "after", "interval", "cron"]
+  const leaves = ["dates", "after", "interval", "cron", "calendarInterval", "rrule"]
   const make = makers[kind]
   if (make === undefined) throw new Error(`no kind of trigger: ${kind}; there are ${kinds.join(", ")}`)
   // what happens never to fire is refused, and made again

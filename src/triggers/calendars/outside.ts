@@ -133,7 +133,12 @@ const deferred = (inner: Searches, coverage: Coverage): Searches => ({
   },
   previous(before, anchor) {
     const at = inner.previous(Number.isFinite(before) ? lastFree(coverage, before - 1) + 1 : before, anchor)
-    return at === undefined ? undefined : firstFree(coverage, at)
+    if (at === undefined) return undefined
+    const free = firstFree(coverage, at)
+    if (free !== Infinity) return free
+    // what is covered for ever never fires, and what lies before it does
+    const earlier = inner.previous(lastFree(coverage, at) + 1, anchor)
+    return earlier === undefined ? undefined : firstFree(coverage, earlier)
   }
 })
 
@@ -156,7 +161,7 @@ const advanced = (inner: Searches, coverage: Coverage): Searches => ({
       const at = inner.next(after, anchor)
       if (at === undefined) return undefined
       const begun = beginning(coverage, at)
-      if (begun >= anchor || at < anchor) return begun
+      if (begun >= anchor || (at < anchor && begun > -Infinity)) return begun
       after = firstFree(coverage, at) - 1
     }
     return undefined
@@ -169,7 +174,7 @@ const advanced = (inner: Searches, coverage: Coverage): Searches => ({
       const at = inner.previous(before, anchor)
       if (at === undefined) return undefined
       const begun = beginning(coverage, at)
-      if (begun >= anchor || at < anchor) return begun
+      if (begun >= anchor || at < anchor) return begun > -Infinity ? begun : undefined
       before = anchor
     }
     return undefined
