@@ -34,6 +34,8 @@ export interface RruleSpec {
   readonly overlap?: ClockChange.Overlap
 }
 
+const day = 86_400
+
 /** @internal */
 export const rrule: Kind<RruleSpec> = {
   schema: () =>
@@ -91,7 +93,7 @@ export const rrule: Kind<RruleSpec> = {
     const from = (start: number, countFrom: number): ClockChange.ZonedWalls => {
       const walls = Expand.walls(rule, start)
       const last = rule.count !== undefined
-        ? Expand.nth(walls, countFrom, rule.count)
+        ? lastCounted(zoned, walls, countFrom, rule.count)
         : rule.until === undefined || rule.until.form === "utc"
         ? Infinity
         : rule.until.wall
@@ -156,12 +158,35 @@ export const rrule: Kind<RruleSpec> = {
       count: (from, to, anchor) => countOf(setOf(anchor), Math.max(from, anchor), to),
       // what the rule leaves open, some anchor fills in; the days are all that can be told for all anchors together
       canFire: (from, to) => {
-        const day = 86_400_000
-        return from === -Infinity || to - from > 400 * 366 * day ||
-          Search.next(days, always, Math.max(0, Math.floor(from / day) - 2)) <= Math.floor(to / day) + 2
+        const dayOf = (at: number): number => Math.floor(at / 1000 / day)
+        return from === -Infinity || Search.next(days, always, Math.max(0, dayOf(from) - 2)) <= dayOf(to) + 2
       }
     } satisfies Compiled
   }
+}
+
+/**
+ * The wall time of the n-th instance at or after `from`, or Infinity when there are fewer. Where gaps are skipped, what
+ * falls in them does not count: RFC 5545, section 3.3.10.
+ */
+const lastCounted = (
+  zoned: Omit<ClockChange.ZonedWalls, "walls">,
+  walls: ClockChange.Walls,
+  from: number,
+  n: number
+): number => {
+  let last = Expand.nth(walls, from, n)
+  if (zoned.gap !== "skip" || !Walls.isEverShown({ ...zoned, walls: Expand.within(walls, from, Infinity) })) return last
+  let first = from
+  let missing = n
+  while (last < Infinity) {
+    const shown = { ...zoned, overlap: "first", walls: Expand.within(walls, first, last) } as const
+    missing -= ClockChange.count(shown, first - 2 * day, last + 2 * day)
+    if (missing <= 0) break
+    first = last + 1
+    last = Expand.nth(walls, first, missing)
+  }
+  return last
 }
 
 const namesZone = ({ start }: Recurrence): boolean => start?.form === "zoned" || start?.form === "utc"
