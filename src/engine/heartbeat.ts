@@ -11,7 +11,12 @@ import { type Core, now } from "./core.ts"
 export interface Lease {
   /** Whether the lease outlives the next beat; without that nothing may be claimed. */
   readonly holds: (now: number) => boolean
-  /** Makes it so. */
+  /**
+   * Whether a claim that was asked for at one instant may be begun at another. Not when its reply was long under way: the claim may have
+   * been handed back as one whose reply was lost, or taken with the lease.
+   */
+  readonly covers: (asked: number, now: number) => boolean
+  /** Makes the lease hold. */
   readonly secure: Effect.Effect<void>
   /** The role's loop. */
   readonly loop: Effect.Effect<never>
@@ -19,18 +24,29 @@ export interface Lease {
 
 export const make = (core: Core): Lease => {
   const { settings, store } = core
-  if (!store.capabilities.shared) return { holds: () => true, secure: Effect.void, loop: Effect.never }
+  if (!store.capabilities.shared) {
+    return {
+      holds: () => true,
+      covers: () => true,
+      secure: Effect.void,
+      loop: Effect.never
+    }
+  }
   let beatenAt = -Infinity
   /** Claims that the store knows of and this node does not: a claim whose answer was lost, once it is older than a beat. */
   let unknown = new Set<string>()
 
+  /** Each try with a lease that begins then: after an outage one that began before it would be over already. */
+  const renew = Effect.flatMap(now, (at) =>
+    Effect.map(
+      store.beat({ id: core.node, host: core.host, pid: core.pid, expiresAt: at + settings.lease }),
+      (held) => ({ at, held })
+    ))
+
   const beat = Effect.gen(function*() {
-    const at = yield* now
     const expected = new Map(core.running)
-    const held = yield* core.outage.rideOut(
-      store.beat({ id: core.node, host: core.host, pid: core.pid, expiresAt: at + settings.lease })
-    )
-    beatenAt = at
+    const { at, held } = yield* core.outage.rideOut(renew)
+    beatenAt = Math.max(beatenAt, at)
     const claims = new Map(held.map((claim) => [claim.run, claim]))
     for (const [id, running] of expected) {
       const claim = claims.get(id)
@@ -68,6 +84,7 @@ export const make = (core: Core): Lease => {
 
   return {
     holds: (at) => at - beatenAt < settings.beat,
+    covers: (asked, at) => at - asked < settings.beat,
     secure: beat,
     loop: Effect.forever(Effect.gen(function*() {
       core.holdWake.closeUnsafe()

@@ -34,10 +34,16 @@ export const reap = Effect.fnUntraced(function*(core: Core, includeExpired: bool
 export const janitor = (core: Core, verdictRetention: number): Effect.Effect<never> => {
   const { settings } = core
   let sweptAt = -Infinity
+  let lookedAt = -Infinity
+  let awakeSince = -Infinity
   const round = Effect.gen(function*() {
     const at = yield* now
+    // A process that slept (a closed lid, a stopped machine) is no judge of who was silent meanwhile.
+    if (at - lookedAt >= settings.lease) awakeSince = at
+    lookedAt = at
     // After an outage nobody could beat: only a full lease of good health makes a silent node a lost one.
-    yield* reap(core, at - core.outage.healthySince() >= settings.lease)
+    const watchedSince = Math.max(awakeSince, core.outage.healthySince())
+    if (core.store.capabilities.shared) yield* reap(core, at - watchedSince >= settings.lease)
     if (at - sweptAt < sweepEvery) return
     sweptAt = at
     const sweep = core.store.sweep({ now: at, before: at - verdictRetention, limit: batch })

@@ -14,19 +14,23 @@ export const planner = (core: Core): Effect.Effect<never> =>
   Effect.forever(Effect.gen(function*() {
     yield* core.gate.await
     core.planWake.closeUnsafe() // before reading, or what is added meanwhile is missed
-    const at = yield* now
-    const due = yield* core.outage.rideOut(core.store.due({ now: at, limit: core.settings.planBatch }))
-    if (due.jobs.length > 0) {
-      yield* planAll(core, due.jobs, at)
-      return
-    }
-    const alarm = due.next === null ? Infinity : due.next - at
-    yield* waitFor(core.planWake, Math.min(alarm, core.settings.reread, core.settings.poll))
+    // Each try reads the clock and decides anew: what was true before an outage is not a decision for after it.
+    const alarm = yield* core.outage.rideOut(pass(core))
+    if (alarm > 0) yield* waitFor(core.planWake, Math.min(alarm, core.settings.reread, core.settings.poll))
   }))
+
+/** Plans what is due, and answers for how long there is nothing more to do. */
+const pass = Effect.fnUntraced(function*(core: Core) {
+  const at = yield* now
+  const due = yield* core.store.due({ now: at, limit: core.settings.planBatch })
+  if (due.jobs.length === 0) return due.next === null ? Infinity : due.next - at
+  yield* planAll(core, due.jobs, at)
+  return 0
+})
 
 const planAll = Effect.fnUntraced(function*(core: Core, due: ReadonlyArray<JobStore.DueJob>, at: number) {
   const changes = due.map((job) => changeOf(core, job, at))
-  const answers = yield* core.outage.rideOut(core.store.commit({ changes, now: at }))
+  const answers = yield* core.store.commit({ changes, now: at })
   let queued = false
   for (let i = 0; i < changes.length; i++) {
     // A stale decision was made on a job that somebody else has decided or changed since; the next pass reads it again.

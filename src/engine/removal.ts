@@ -90,7 +90,8 @@ const awaitGoing = Effect.fnUntraced(function*(core: Core, row: JobStore.JobRow,
       for (const run of going) seen.add(run.id)
       const here = going.flatMap((run) => core.running.get(run.id) ?? [])
       yield* Effect.forEach(here, (running) => awaitEnd(core, running), { concurrency: "unbounded", discard: true })
-      return going.length === here.length ? true : undefined
+      // An attempt that has ended need not be the last of its run.
+      return going.length === 0 ? true : undefined
     })
   )
   if (seen.size === 0) return { abandoned: [] }

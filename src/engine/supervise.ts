@@ -16,13 +16,16 @@ const restarts = Schedule.exponential("10 millis").pipe(
 export const supervise = (role: string, events: EventHub, loop: Effect.Effect<unknown>): Effect.Effect<unknown> =>
   loop.pipe(
     Effect.andThen(Effect.die(new Error("the loop ended"))),
-    Effect.tapCause((cause) =>
-      Cause.hasInterruptsOnly(cause) ? Effect.void : Effect.flatMap(now, (at) => {
+    // An interruption of the role itself does not come by here; one that it caught from elsewhere is a failure like any other.
+    Effect.catchCause((cause) =>
+      Effect.flatMap(now, (at) => {
         events.publish(at, { _tag: "RoleRestarted", role, cause: Cause.pretty(cause) })
-        return Effect.logError(`effect-scheduler: the ${role} failed and starts again`, cause)
+        return Effect.andThen(
+          Effect.logError(`effect-scheduler: the ${role} failed and starts again`, cause),
+          Effect.fail(cause)
+        )
       })
     ),
-    Effect.catchDefect((defect) => Effect.fail(defect)),
     Effect.retry(restarts),
     Effect.orDie
   )

@@ -9,8 +9,8 @@ import type { Core } from "./core.ts"
 export const anyRun = "*"
 
 /**
- * Looks until there is something to see: at once, and again whenever the run (or any run) may have been settled. Where others work on
- * the store and hints may be lost, it looks again after a while in any case.
+ * Looks until there is something to see: at once, and again whenever the run (or any run) may have been settled. Hints may be lost, so
+ * it looks again after a while in any case.
  */
 export const untilSettled = <A, E, R>(
   core: Core,
@@ -27,9 +27,10 @@ export const untilSettled = <A, E, R>(
       const set = core.waiters.get(run)
       if (set?.delete(waiter) === true && set.size === 0) core.waiters.delete(run)
     })
-    const wait = core.settings.poll === Infinity
+    const again = Math.min(core.settings.poll, core.settings.reread)
+    const wait = again === Infinity
       ? Deferred.await(waiter)
-      : Effect.timeoutOrElse(Deferred.await(waiter), { duration: core.settings.poll, orElse: () => Effect.void })
+      : Effect.timeoutOrElse(Deferred.await(waiter), { duration: again, orElse: () => Effect.void })
     return look.pipe(
       Effect.tap((seen) => seen === undefined ? wait : Effect.void),
       Effect.ensuring(leave)

@@ -4,9 +4,10 @@
 import * as Effect from "effect/Effect"
 import type * as Latch from "effect/Latch"
 import type * as Executor from "../Executor.ts"
+import type * as JobStore from "../JobStore.ts"
+import { ofRun } from "./announce.ts"
 import { startAttempt } from "./attempt.ts"
-import { stop } from "./cancel.ts"
-import { type Core, lanesOf, now, type Running, waitFor } from "./core.ts"
+import { type Core, lanesOf, now, waitFor } from "./core.ts"
 import type { Lease } from "./heartbeat.ts"
 
 export const worker = (
@@ -16,36 +17,72 @@ export const worker = (
   lease: Lease
 ): Effect.Effect<never> => {
   const lanes = lanesOf(core, executor)
-  const { settings } = core
+  const { settings, store } = core
+
+  /** Each try asks anew: what held before an outage does not hold after it. */
+  const claim = Effect.fnUntraced(function*(limit: number) {
+    const request = { node: core.node, lanes }
+    let asked = yield* now
+    if (!lease.holds(asked)) {
+      // An idle node renews no lease only to find nothing to do.
+      const { next } = yield* store.claim({ ...request, limit: 0, now: asked })
+      if (next === null || next > asked) return { asked, runs: [], next }
+      yield* lease.secure
+      asked = yield* now
+    }
+    // A reply that is lost may have been about a claim, which only the heartbeat can find.
+    const answer = yield* Effect.tapError(
+      store.claim({ ...request, limit, now: asked }),
+      () => core.holdWake.open
+    )
+    return { asked, ...answer }
+  })
+
+  /** Claims up to so many runs, starts them, and answers when to look again. */
+  const fill = Effect.fnUntraced(function*(
+    slots: number,
+    restore: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>,
+    used: (n: number) => void
+  ) {
+    wake.closeUnsafe() // before claiming, or what becomes ready meanwhile is missed
+    const { asked, next, runs } = yield* restore(core.outage.rideOut(claim(slots)))
+    used(runs.length)
+    if (runs.length === 0) return next
+    core.holdWake.openUnsafe()
+    const at = yield* now
+    const begin = lease.covers(asked, at) ? start : handBack
+    for (const row of runs) begin(row, at)
+    return runs.length === slots ? at : next
+  })
+
+  const start = (row: JobStore.RunRow): void => {
+    const served = core.served.get(row.task)!
+    startAttempt(core, { row, executor, served, fiber: undefined, stop: undefined, exempt: false, ended: undefined })
+  }
+
+  const handBack = (row: JobStore.RunRow, at: number): void =>
+    core.settler.submit({
+      executor,
+      settlement: { run: row.id, fence: row.fence, next: { _tag: "Release" }, follow: [] },
+      recorded: () => core.events.publish(at, { _tag: "RunReleased", ...ofRun(row) })
+    })
+
   return Effect.forever(Effect.gen(function*() {
     yield* core.gate.await
-    // What is taken is given back, and what is claimed is started: an interruption in between would leak slots, or leave runs that
+    // What is taken is given back, and what is claimed is started: an interruption in between would lose slots, or leave runs that
     // nobody carries out.
     const next = yield* Effect.uninterruptibleMask((restore) =>
-      Effect.gen(function*() {
-        const slots = unused = yield* restore(executor.take(settings.claimBatch))
-        if (!core.gate.isOpen()) return null // paused while waiting for a slot
-        wake.closeUnsafe() // before claiming, or what becomes ready meanwhile is missed
-        const { at, claimed } = yield* restore(core.outage.rideOut(claim(slots)))
-        for (const row of claimed.runs) {
-          unused--
-          const running: Running = {
-            row,
-            executor,
-            served: core.served.get(row.task)!,
-            fiber: undefined,
-            stop: undefined,
-            exempt: false,
-            ended: undefined
-          }
-          startAttempt(core, running)
-        }
-        if (claimed.runs.length > 0) core.holdWake.openUnsafe()
-        return claimed.runs.length === slots ? at : claimed.next
-      }).pipe(Effect.ensuring(Effect.suspend(() => unused === 0 ? Effect.void : executor.release(unused))))
+      Effect.flatMap(restore(executor.take(settings.claimBatch)), (slots) => {
+        let free = slots
+        const release = Effect.suspend(() => free === 0 ? Effect.void : executor.release(free))
+        // The scheduler may have been paused while this waited for a slot.
+        const filled = core.gate.isOpen()
+          ? fill(slots, restore, (n) => free -= n)
+          : Effect.succeed(-Infinity)
+        return Effect.ensuring(filled, release)
+      })
     )
-    const at = yield* now
-    const alarm = next === null ? Infinity : next - at
+    const alarm = next === null ? Infinity : next - (yield* now)
     if (alarm > 0) yield* waitFor(wake, Math.min(alarm, settings.reread, settings.poll))
   }))
 }
