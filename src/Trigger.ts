@@ -228,6 +228,24 @@ export interface Trigger extends Schedule.Schedule<DateTime.Utc>, Equal.Equal, I
 }
 
 /**
+ * A trigger with jitter, which comes last: combinators do not take it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Jittered extends Trigger {
+  readonly "~jittered": true
+}
+
+/**
+ * A trigger that others can be made of: any but one with jitter.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Combinable = Trigger & { readonly "~jittered"?: never }
+
+/**
  * Whether a value is a Trigger.
  *
  * @category guards
@@ -369,6 +387,7 @@ const fromParts = (
   Object.defineProperty(self, "occurrences", { value: occurrences })
   Object.defineProperty(self, "text", { value: text })
   if (registry !== Registry.empty) Object.defineProperty(self, "registry", { value: registry })
+  if (spec._tag === "jitter") Object.defineProperty(self, "~jittered", { value: true })
   return self
 }
 
@@ -827,7 +846,7 @@ const bounds = (options?: {
  * @category combinators
  * @since 0.1.0
  */
-export const union = (...triggers: ReadonlyArray<Trigger>): Trigger =>
+export const union = (...triggers: ReadonlyArray<Combinable>): Trigger =>
   make({ _tag: "union", of: triggers.map((trigger) => trigger.spec) }, registryOf(triggers))
 
 /**
@@ -851,18 +870,18 @@ export const between: {
   (options: {
     readonly start?: DateTime.DateTime.Input | undefined
     readonly end?: DateTime.DateTime.Input | undefined
-  }): (self: Trigger) => Trigger
+  }): (self: Combinable) => Trigger
   /**
    * Keeps a trigger within two instants, both inclusive.
    *
    * @category combinators
    * @since 0.1.0
    */
-  (self: Trigger, options: {
+  (self: Combinable, options: {
     readonly start?: DateTime.DateTime.Input | undefined
     readonly end?: DateTime.DateTime.Input | undefined
   }): Trigger
-} = dual(2, (self: Trigger, options: {
+} = dual(2, (self: Combinable, options: {
   readonly start?: DateTime.DateTime.Input | undefined
   readonly end?: DateTime.DateTime.Input | undefined
 }): Trigger => make({ _tag: "between", of: self.spec, ...bounds(options) }, self.registry))
@@ -901,7 +920,7 @@ export const intersection: {
    * @category combinators
    * @since 0.1.0
    */
-  (...triggers: ReadonlyArray<Trigger>): Trigger
+  (...triggers: ReadonlyArray<Combinable>): Trigger
   /**
    * Fires where all the triggers fire, as nearly as the threshold says.
    *
@@ -909,9 +928,9 @@ export const intersection: {
    * @since 0.1.0
    */
   (
-    ...args: [...triggers: ReadonlyArray<Trigger>, options: { readonly threshold?: Duration.Input | undefined }]
+    ...args: [...triggers: ReadonlyArray<Combinable>, options: { readonly threshold?: Duration.Input | undefined }]
   ): Trigger
-} = (...args: ReadonlyArray<Trigger | { readonly threshold?: Duration.Input | undefined }>): Trigger => {
+} = (...args: ReadonlyArray<Combinable | { readonly threshold?: Duration.Input | undefined }>): Trigger => {
   const triggers = args.filter(isTrigger)
   const options = args.find((arg) => !isTrigger(arg)) as { readonly threshold?: Duration.Input } | undefined
   const threshold = options?.threshold === undefined ? 0 : Instant.durationMillis("threshold", options.threshold)
@@ -964,31 +983,31 @@ export const except: {
    * @category combinators
    * @since 0.1.0
    */
-  (calendar: Calendar.Calendar, options?: ExceptOptions): (self: Trigger) => Trigger
+  (calendar: Calendar.Calendar, options?: ExceptOptions): (self: Combinable) => Trigger
   /**
    * Leaves out the instants of another trigger.
    *
    * @category combinators
    * @since 0.1.0
    */
-  (trigger: Trigger): (self: Trigger) => Trigger
+  (trigger: Combinable): (self: Combinable) => Trigger
   /**
    * Keeps a trigger out of the times that a calendar covers.
    *
    * @category combinators
    * @since 0.1.0
    */
-  (self: Trigger, calendar: Calendar.Calendar, options?: ExceptOptions): Trigger
+  (self: Combinable, calendar: Calendar.Calendar, options?: ExceptOptions): Trigger
   /**
    * Leaves out the instants of another trigger.
    *
    * @category combinators
    * @since 0.1.0
    */
-  (self: Trigger, trigger: Trigger): Trigger
+  (self: Combinable, trigger: Combinable): Trigger
 } = dual(
   (args) => isTrigger(args[0]) && (isTrigger(args[1]) || Calendar.isCalendar(args[1])),
-  (self: Trigger, excluded: Trigger | Calendar.Calendar, options?: ExceptOptions): Trigger =>
+  (self: Combinable, excluded: Combinable | Calendar.Calendar, options?: ExceptOptions): Trigger =>
     isTrigger(excluded)
       ? make({ _tag: "except", of: self.spec, instants: excluded.spec }, registryOf([self, excluded]))
       : make({
@@ -1022,15 +1041,15 @@ export const during: {
    * @category combinators
    * @since 0.1.0
    */
-  (calendar: Calendar.Calendar): (self: Trigger) => Trigger
+  (calendar: Calendar.Calendar): (self: Combinable) => Trigger
   /**
    * Keeps a trigger within the times that a calendar covers.
    *
    * @category combinators
    * @since 0.1.0
    */
-  (self: Trigger, calendar: Calendar.Calendar): Trigger
-} = dual(2, (self: Trigger, calendar: Calendar.Calendar): Trigger => except(self, Calendar.not(calendar)))
+  (self: Combinable, calendar: Calendar.Calendar): Trigger
+} = dual(2, (self: Combinable, calendar: Calendar.Calendar): Trigger => except(self, Calendar.not(calendar)))
 
 /**
  * Fires at the first `times` instants only, counted from the anchor: from when the job was added.
@@ -1058,15 +1077,15 @@ export const limit: {
    * @category combinators
    * @since 0.1.0
    */
-  (times: number): (self: Trigger) => Trigger
+  (times: number): (self: Combinable) => Trigger
   /**
    * Fires at the first `times` instants only.
    *
    * @category combinators
    * @since 0.1.0
    */
-  (self: Trigger, times: number): Trigger
-} = dual(2, (self: Trigger, times: number): Trigger => make({ _tag: "limit", of: self.spec, times }, self.registry))
+  (self: Combinable, times: number): Trigger
+} = dual(2, (self: Combinable, times: number): Trigger => make({ _tag: "limit", of: self.spec, times }, self.registry))
 
 /**
  * Fires a duration later than the trigger, or earlier when the duration is negative.
@@ -1093,17 +1112,17 @@ export const offset: {
    * @category combinators
    * @since 0.1.0
    */
-  (duration: Duration.Input): (self: Trigger) => Trigger
+  (duration: Duration.Input): (self: Combinable) => Trigger
   /**
    * Fires a duration later than the trigger, or earlier when the duration is negative.
    *
    * @category combinators
    * @since 0.1.0
    */
-  (self: Trigger, duration: Duration.Input): Trigger
+  (self: Combinable, duration: Duration.Input): Trigger
 } = dual(
   2,
-  (self: Trigger, duration: Duration.Input): Trigger =>
+  (self: Combinable, duration: Duration.Input): Trigger =>
     make({ _tag: "offset", of: self.spec, millis: Instant.durationMillis("duration", duration) }, self.registry)
 )
 
@@ -1133,17 +1152,17 @@ export const andThen: {
    * @category combinators
    * @since 0.1.0
    */
-  (that: Trigger): (self: Trigger) => Trigger
+  (that: Combinable): (self: Combinable) => Trigger
   /**
    * Fires with the first trigger until that has no more instants, and with the second from then on.
    *
    * @category combinators
    * @since 0.1.0
    */
-  (self: Trigger, that: Trigger): Trigger
+  (self: Combinable, that: Combinable): Trigger
 } = dual(
   2,
-  (self: Trigger, that: Trigger): Trigger =>
+  (self: Combinable, that: Combinable): Trigger =>
     make({ _tag: "andThen", first: self.spec, second: that.spec }, registryOf([self, that]))
 )
 
@@ -1177,17 +1196,17 @@ export const jitter: {
    * @category combinators
    * @since 0.1.0
    */
-  (max: Duration.Input): (self: Trigger) => Trigger
+  (max: Duration.Input): (self: Combinable) => Jittered
   /**
    * Plans each run up to `max` later than its nominal instant.
    *
    * @category combinators
    * @since 0.1.0
    */
-  (self: Trigger, max: Duration.Input): Trigger
+  (self: Combinable, max: Duration.Input): Jittered
 } = dual(
   2,
-  (self: Trigger, max: Duration.Input): Trigger =>
+  (self: Combinable, max: Duration.Input): Trigger =>
     make({ _tag: "jitter", of: self.spec, millis: Instant.durationMillis("jitter", max) }, self.registry)
 )
 
@@ -1220,24 +1239,28 @@ export interface Custom<Parameters> extends Definition<Parameters> {
  * Triggers that are stored have to find the kind again: tell the program of it with {@link layerRegistry}. A node that
  * does not know a kind leaves its jobs to one that does.
  *
- * **Example** (Every power of two of minutes)
+ * **Example** (Full hours of the epoch)
  *
  * ```ts
  * import { Schema } from "effect"
  * import { Trigger } from "effect-scheduler"
  *
- * const Doubling = Trigger.custom("acme/doubling", {
+ * const Grid = Trigger.custom("acme/grid", {
  *   parameters: Schema.Struct({ millis: Schema.Int }),
- *   occurrences: ({ millis }) => {
- *     const step = (after: number, anchor: number) => Math.max(0, Math.floor(Math.log2((after - anchor) / millis)) + 1)
- *     return {
- *       next: (after, anchor) => after === Infinity ? undefined : anchor + millis * 2 ** (after < anchor + millis ? 0 : step(after, anchor)),
- *       previous: (before, anchor) =>
- *         before <= anchor + millis ? undefined : anchor + millis * 2 ** (Math.ceil(Math.log2((before - anchor) / millis)) - 1)
+ *   occurrences: ({ millis }) => ({
+ *     next(after, anchor) {
+ *       const at = (Math.floor(Math.max(after, anchor) / millis) + 1) * millis
+ *       return at <= 8.64e15 ? at : undefined
+ *     },
+ *     previous(before, anchor) {
+ *       const at = (Math.ceil(Math.min(before, 8.64e15) / millis) - 1) * millis
+ *       return at > anchor ? at : undefined
  *     }
- *   }
+ *   })
  * })
- * const trigger = Doubling.make({ millis: 60_000 })
+ *
+ * const hourly = Grid.make({ millis: 3_600_000 })
+ * const registry = Trigger.registry({ kinds: [Grid] }) // or Trigger.layerRegistry, for a program
  * ```
  *
  * @category constructors

@@ -65,7 +65,8 @@ describe("planned instants", () => {
 })
 
 describe("jitter comes last", () => {
-  const jittered = Trigger.jitter(hourly, "1 minute")
+  // as one that comes from a store, of which the compiler knows nothing more
+  const jittered: Trigger.Trigger = Trigger.jitter(hourly, "1 minute")
   const inside: ReadonlyArray<readonly [string, () => Trigger.Trigger]> = [
     ["union", () => Trigger.union(jittered, hourly)],
     ["intersection", () => Trigger.intersection(jittered, hourly)],
@@ -85,6 +86,22 @@ describe("jitter comes last", () => {
         assert.deepStrictEqual([error.reason, error.field], ["option", "jitter"])
       }))
   }
+})
+
+describe("types", () => {
+  it("jitter within a combinator does not compile", () => {
+    const jittered = Trigger.jitter(hourly, "1 minute")
+    const trigger: Trigger.Trigger = jittered
+    const refused = [
+      // @ts-expect-error jitter comes last
+      () => Trigger.union(hourly, jittered),
+      // @ts-expect-error jitter comes last
+      () => Trigger.limit(jittered, 3),
+      // @ts-expect-error jitter comes last
+      () => jittered.pipe(Trigger.between({ start: 0 }))
+    ]
+    assert.isDefined([trigger, refused])
+  })
 })
 
 describe("as a Schedule", () => {
