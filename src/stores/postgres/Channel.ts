@@ -18,6 +18,7 @@ import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import type { SqlError } from "effect/sql/SqlError"
 import type { Signal } from "../../JobStore.ts"
+import { storeError } from "../sql/errors.ts"
 import * as Hub from "../sql/Hub.ts"
 import { decode, encode } from "./payload.ts"
 
@@ -65,6 +66,21 @@ export const make: (
       )
     )
 
+  let isLost = false
+  /** Said once, not with every attempt. */
+  const lost = (error: SqlError) =>
+    Effect.suspend(() => {
+      if (isLost) return Effect.void
+      isLost = true
+      const { message } = storeError("listen", error)
+      return Effect.logWarning(`effect-scheduler: not listening to PostgreSQL, polling until it answers: ${message}`)
+    })
+  const found = Effect.suspend(() => {
+    if (!isLost) return Effect.void
+    isLost = false
+    return Effect.logInfo("effect-scheduler: listening to PostgreSQL again")
+  })
+
   const session = Effect.scoped(Effect.gen(function*() {
     const connection = yield* Effect.flatMap(
       // an idle connection whose other end is gone would never notice
@@ -73,17 +89,13 @@ export const make: (
     )
     const incoming = yield* connection.listen(channel)
     yield* Deferred.succeed(tried, undefined)
+    yield* found
     yield* local.publish(anything)
     return yield* Effect.raceFirst(receive(incoming, connection.processId), send(connection))
   }))
 
   yield* session.pipe(
-    Effect.tapError((error) =>
-      Effect.andThen(
-        Effect.logWarning(`effect-scheduler: not listening to PostgreSQL, polling until it answers: ${error.message}`),
-        Deferred.succeed(tried, undefined)
-      )
-    ),
+    Effect.tapError((error) => Effect.andThen(lost(error), Deferred.succeed(tried, undefined))),
     Effect.retry(reconnecting),
     // whatever the program's clock is, a server does not wait for it
     Effect.provideService(Clock.Clock, Clock.Clock.defaultValue()),

@@ -1,0 +1,348 @@
+import { assert, describe, it } from "@effect/vitest"
+import { PostgresJobStore } from "effect-scheduler/postgres"
+import { JobStoreSuite as Suite } from "effect-scheduler/testing"
+import type * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+import { SqlClient } from "effect/sql/SqlClient"
+import * as Statement from "effect/sql/Statement"
+import * as Stream from "effect/Stream"
+import { execFile } from "node:child_process"
+import { fileURLToPath } from "node:url"
+import { promisify } from "node:util"
+import { JobStore, type Service, type Signal } from "../../src/JobStore.ts"
+import type { StoreError } from "../../src/SchedulerError.ts"
+import { client, isRunning, temporarySchema, url } from "./postgres/server.ts"
+import { opener, several } from "./postgres/stores.ts"
+
+const { at, job, occurrence, run } = Suite
+
+/** What a subscriber has heard so far. */
+const listen = Effect.fnUntraced(function*(store: Service) {
+  const heard: Array<Signal> = []
+  yield* Effect.forkScoped(Stream.runForEach(store.signals, (signal) => Effect.sync(() => void heard.push(signal))), {
+    startImmediately: true
+  })
+  yield* Effect.yieldNow
+  return heard
+})
+
+const until = (condition: () => boolean) =>
+  Effect.gen(function*() {
+    while (!condition()) yield* Effect.sleep("5 millis")
+  }).pipe(Effect.timeout("10 seconds"))
+
+describe.runIf(isRunning)("PostgresJobStore", () => {
+  describe("on the caller's client", () => {
+    it.live("commits with the caller's transaction, and hints go out after the commit", () =>
+      Effect.gen(function*() {
+        const { open, schema } = yield* opener
+        const { sql, store } = yield* open()
+        const heard = yield* listen(store)
+        yield* sql.unsafe(`CREATE TABLE ${schema}.orders (id TEXT)`)
+        heard.length = 0
+        yield* sql.withTransaction(Effect.gen(function*() {
+          yield* sql.unsafe(`INSERT INTO ${schema}.orders VALUES ('o1')`)
+          assert.deepStrictEqual(yield* store.insertJobs([job("j1")]), ["inserted"])
+          assert.deepStrictEqual(yield* store.enqueue({ runs: [run("r1")], now: at(0) }), ["added"])
+          yield* Effect.sleep("20 millis")
+          assert.deepStrictEqual(heard, [])
+        }))
+        yield* until(() => heard.length === 2)
+        assert.deepStrictEqual(heard.map(({ _tag }) => _tag), ["jobs", "ready"])
+        assert.strictEqual((yield* store.runs({ limit: 10 })).length, 1)
+      }))
+
+    it.live("rolls back with it, and nobody hears of it", () =>
+      Effect.gen(function*() {
+        const { sql, store } = yield* Effect.flatMap(opener, ({ open }) => open())
+        const heard = yield* listen(store)
+        yield* store.enqueue({ runs: [run("before")], now: at(0) })
+        yield* until(() => heard.length > 0)
+        yield* Effect.sleep("50 millis")
+        heard.length = 0
+        yield* Effect.exit(sql.withTransaction(Effect.gen(function*() {
+          yield* store.insertJobs([job("j1")])
+          yield* store.enqueue({ runs: [run("r1")], now: at(0) })
+          const { runs } = yield* store.claim({ node: "n1", lanes: ["default/Task"], limit: 10, now: at(0) })
+          yield* store.settle({ settlements: runs.map((run) => Suite.done(run, at(1))), now: at(1) })
+          return yield* Effect.fail("the order was refused")
+        })))
+        yield* Effect.sleep("50 millis")
+        assert.deepStrictEqual(heard, [])
+        assert.deepStrictEqual(yield* store.jobs({ limit: 10 }), [])
+        const rows = yield* store.runs({ limit: 10 })
+        assert.deepStrictEqual(rows.map(({ id, state }) => [id, state]), [["before", "ready"]])
+      }))
+
+    it.live("a verb that fails inside it leaves the caller's writes alone", () =>
+      Effect.gen(function*() {
+        const { open, schema } = yield* opener
+        const { sql, store } = yield* open()
+        yield* sql.unsafe(`CREATE TABLE ${schema}.orders (id TEXT)`)
+        yield* sql.withTransaction(Effect.gen(function*() {
+          yield* sql.unsafe(`INSERT INTO ${schema}.orders VALUES ('o1')`)
+          const error = yield* Effect.flip(store.enqueue({ runs: [run("r1", { lane: null as any })], now: at(0) }))
+          assert.strictEqual(error._tag, "StoreError")
+          assert.strictEqual(error.verb, "enqueue")
+          assert.isFalse(error.retryable)
+          yield* store.enqueue({ runs: [run("r2")], now: at(0) })
+        }))
+        assert.strictEqual((yield* sql.unsafe(`SELECT * FROM ${schema}.orders`)).length, 1)
+        assert.deepStrictEqual((yield* store.runs({ limit: 10 })).map(({ id }) => id), ["r2"])
+      }))
+
+    it.live("two transactions that add the same go on, one after the other", () =>
+      Effect.gen(function*() {
+        const [one, two] = yield* several(2, { listen: false })
+        const add = ({ sql, store }: { readonly sql: SqlClient; readonly store: Service }, name: string) =>
+          sql.withTransaction(Effect.gen(function*() {
+            const before = yield* store.enqueue({ runs: [run(name)], now: at(0) })
+            const same = yield* store.enqueue({ runs: [run("same"), run(`${name}2`, { uniqueKey: "k" })], now: at(0) })
+            const jobs = yield* store.insertJobs([job("same"), job(name)])
+            yield* Effect.sleep("50 millis")
+            return [...before, ...same, ...jobs]
+          }))
+        const answers = yield* Effect.all([add(one!, "a"), add(two!, "b")], { concurrency: 2 })
+        assert.deepStrictEqual(
+          answers.map((answer) => answer.join(" ")).toSorted(),
+          ["added added added inserted inserted", "added duplicate duplicate exists inserted"]
+        )
+      }))
+
+    it.live("works where the client has one connection only", () =>
+      Effect.gen(function*() {
+        const schema = yield* temporarySchema
+        yield* Effect.gen(function*() {
+          const store = yield* JobStore
+          const sql = yield* SqlClient
+          yield* sql.withTransaction(store.enqueue({ runs: [run("r1")], now: at(0) }))
+          assert.strictEqual((yield* store.runs({ limit: 10 })).length, 1)
+        }).pipe(Effect.provide(PostgresJobStore.layerUrl(url, { schema, maxConnections: 1 })))
+      }))
+  })
+
+  describe("wakes other processes", () => {
+    it.live("with the hints of what was committed", () =>
+      Effect.gen(function*() {
+        const [one, two] = yield* several(2)
+        const heard = yield* listen(two!.store)
+        const tags = () => new Set(heard.map(({ _tag }) => _tag))
+        yield* one!.store.insertJobs([job("j1")])
+        yield* until(() => tags().has("jobs"))
+        yield* one!.store.enqueue({ runs: [run("r1"), run("r2")], now: at(0) })
+        yield* until(() => tags().has("ready"))
+        yield* one!.store.claim({ node: "n1", lanes: ["default/Task"], limit: 1, now: at(0) })
+        yield* one!.store.cancel({ runs: ["r1", "r2"], request: { reason: "r", by: "b" }, now: at(1) })
+        yield* until(() => tags().size === 4)
+        assert.deepStrictEqual(heard.filter(({ _tag }) => _tag === "cancel"), [{ _tag: "cancel", runs: ["r1"] }])
+        assert.deepStrictEqual(heard.filter(({ _tag }) => _tag === "settled"), [{ _tag: "settled", runs: ["r2"] }])
+      }))
+
+    it.live("with more names than one notification holds", () =>
+      Effect.gen(function*() {
+        const [one, two] = yield* several(2)
+        const heard = yield* listen(two!.store)
+        const ids = Array.from({ length: 700 }, (_, n) => `"${n}" żółć ${"x".repeat(40)}`)
+        yield* one!.store.enqueue({ runs: ids.map((id) => run(id)), now: at(0) })
+        yield* one!.store.cancel({ runs: ids, request: { reason: "r", by: "b" }, now: at(1) })
+        const settled = () => heard.flatMap((signal) => signal._tag === "settled" ? signal.runs : [])
+        yield* until(() => settled().length >= ids.length)
+        assert.deepStrictEqual(settled().toSorted(), ids.toSorted())
+      }))
+
+    it.live("of the same namespace and schema only", () =>
+      Effect.gen(function*() {
+        const { open } = yield* opener
+        const [one, other, elsewhere] = [
+          yield* open(),
+          yield* open({ namespace: "other" }),
+          yield* Effect.flatMap(opener, ({ open }) => open())
+        ]
+        const heard = [...yield* Effect.forEach([other, elsewhere], ({ store }) => listen(store))]
+        yield* one.store.insertJobs([job("j1")])
+        yield* Effect.sleep("100 millis")
+        assert.deepStrictEqual(heard, [[], []])
+      }))
+
+    it.live("again after its connection was cut, and says that something may have happened", () =>
+      Effect.gen(function*() {
+        const [one, two] = yield* several(2)
+        const heard = yield* listen(two!.store)
+        yield* one!.sql`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+          WHERE query LIKE ${"LISTEN%"} AND pid <> pg_backend_pid()`
+        yield* until(() => heard.some(({ _tag }) => _tag === "jobs") && heard.some(({ _tag }) => _tag === "ready"))
+        // the other one has to reconnect too before it can tell
+        yield* Effect.sleep("500 millis")
+        heard.length = 0
+        yield* one!.store.enqueue({ runs: [run("r1")], now: at(0) })
+        yield* until(() => heard.some(({ _tag }) => _tag === "ready"))
+      }))
+
+    it.live("unless it is told not to listen", () =>
+      Effect.gen(function*() {
+        const [one, two] = yield* several(2, { listen: false })
+        assert.isFalse(two!.store.capabilities.push)
+        const [here, there] = yield* Effect.forEach([one!, two!], ({ store }) => listen(store))
+        yield* one!.store.insertJobs([job("j1")])
+        yield* until(() => here!.length === 1)
+        yield* Effect.sleep("100 millis")
+        assert.deepStrictEqual(there, [])
+      }))
+  })
+
+  describe("a connection that is cut", () => {
+    /** Ends the server's side of the connection right before the n-th statement of what is done. */
+    const cuttingAt = (n: number, sql: SqlClient, killer: SqlClient) => {
+      let statements = 0
+      const transformer: Statement.Transformer = (statement) =>
+        statements++ !== n ? Effect.succeed(statement) : Effect.gen(function*() {
+          const [row] = yield* sql<{ readonly pid: number }>`SELECT pg_backend_pid() AS pid`
+          yield* killer`SELECT pg_terminate_backend(${row!.pid})`
+          return statement
+        }).pipe(Effect.provideService(Statement.CurrentTransformer, undefined), Effect.orDie)
+      return Effect.provideService(Statement.CurrentTransformer, transformer)
+    }
+    /** Cuts at every statement in turn, until the verb comes through. */
+    const cutting = (verb: (store: Service) => Effect.Effect<unknown, StoreError>) =>
+      Effect.gen(function*() {
+        const { open } = yield* opener
+        const { sql, store } = yield* open({ listen: false })
+        const { sql: killer } = yield* open({ listen: false })
+        const everything = Effect.all([
+          store.jobs({ limit: 100 }),
+          store.runs({ limit: 100 }),
+          store.verdicts({ job: "a", limit: 100 })
+        ])
+        const jobs = ["a", "b"].map((id) => job(id))
+        yield* store.insertJobs(jobs)
+        yield* store.enqueue({
+          runs: jobs.flatMap((job) => [1, 2, 3].map((n) => occurrence(job, at(n), { serial: 1 }))),
+          now: at(5)
+        })
+        yield* store.beat({ id: "n1", host: "h", pid: 1, expiresAt: at(10) })
+        yield* store.claim({ node: "n1", lanes: ["default/Task"], limit: 1, now: at(5) })
+        const before = yield* everything
+        let cuts = 0
+        for (;; cuts++) {
+          const exit = yield* Effect.exit(cuttingAt(cuts, sql, killer)(verb(store)))
+          if (exit._tag === "Success") break
+          const [reason] = exit.cause.reasons
+          assert.strictEqual(reason?._tag, "Fail", String(exit.cause))
+          const { error } = reason as Cause.Fail<StoreError>
+          assert.strictEqual(error._tag, "StoreError")
+          assert.isTrue(error.retryable, error.message)
+          assert.deepStrictEqual(yield* everything, before, `after the cut before statement ${cuts + 1}`)
+        }
+        assert.isAbove(cuts, 2)
+        assert.notDeepEqual(yield* everything, before)
+      })
+    const lanes = ["default/Task"]
+    const verbs: Record<string, (store: Service) => Effect.Effect<unknown, StoreError>> = {
+      commit: (store) =>
+        store.commit({
+          now: at(2000),
+          changes: [
+            Suite.replace(job("a"), { payload: "1" }, {
+              cancel: { reason: "r", by: "b" },
+              runs: [occurrence(job("a"), at(2000), { serial: 1 })],
+              verdicts: [Suite.verdict(job("a"), null, at(1999))]
+            }),
+            Suite.remove(job("b"))
+          ]
+        }),
+      enqueue: (store) => store.enqueue({ runs: [run("new"), occurrence(job("a"), at(9), { serial: 1 })], now: at(5) }),
+      claim: (store) => store.claim({ node: "n2", lanes, limit: 10, now: at(5) }),
+      settle: (store) =>
+        store.settle({
+          settlements: [Suite.done({ id: `a:i1:${at(1)}`, fence: 1 }, at(6), {}, [run("follow")])],
+          now: at(6)
+        }),
+      reap: (store) => store.reap({ now: at(100), includeExpired: true, limit: 10 }),
+      cancel: (store) => store.cancel({ job: "b", request: { reason: "r", by: "b" }, now: at(7) })
+    }
+    for (const [name, verb] of Object.entries(verbs)) {
+      it.live(`in the middle of ${name} is a StoreError, and nothing is half done`, () => cutting(verb), 60_000)
+    }
+  })
+
+  describe("its tables", () => {
+    const starter = fileURLToPath(new URL("./postgres/starter.ts", import.meta.url))
+    const start = (schema: string, name: string) =>
+      Effect.promise(() =>
+        promisify(execFile)(process.execPath, [
+          "--conditions=source",
+          "--disable-warning=ExperimentalWarning",
+          starter,
+          Redacted.value(url),
+          schema,
+          name
+        ])
+      )
+
+    it.live("are made once by processes that start at once", () =>
+      Effect.gen(function*() {
+        const schema = yield* temporarySchema
+        const outputs = yield* Effect.forEach(["a", "b", "c"], (name) => start(schema, name), {
+          concurrency: "unbounded"
+        })
+        const answers = outputs.map(({ stdout }) => stdout.trim())
+        assert.deepStrictEqual(answers.toSorted(), ["inserted,exists", "inserted,exists", "inserted,inserted"])
+      }), 60_000)
+
+    it.live("are made once by stores that are opened at once, over and over", () =>
+      Effect.gen(function*() {
+        for (let n = 0; n < 5; n++) {
+          const stores = yield* several(4, { listen: false })
+          yield* Effect.forEach(stores, ({ store }) => store.runs({ limit: 1 }))
+        }
+      }), 60_000)
+
+    const using = (schema: string, options?: PostgresJobStore.Options) =>
+      Effect.flatMap(JobStore, (store) => store.insertJobs([job("j1")])).pipe(
+        Effect.provide(PostgresJobStore.layer({ schema, listen: false, ...options }).pipe(Layer.provide(client())))
+      )
+
+    it.live("of a newer version are refused with both versions, and not touched", () =>
+      Effect.gen(function*() {
+        const schema = yield* temporarySchema
+        yield* using(schema)
+        const sql = Context.get(yield* Layer.build(client()), SqlClient)
+        yield* sql.unsafe(`INSERT INTO ${schema}.scheduler_migrations (migration_id, name) VALUES (7, 'future')`)
+        for (const migrate of [true, false]) {
+          const error = yield* Effect.flip(using(schema, { migrate }))
+          assert.isFalse(error._tag === "StoreError" && error.retryable)
+          assert.match(error.message, /version 7\b.*version 1\b/)
+        }
+      }))
+
+    it.live("are refused when they are missing and may not be made", () =>
+      Effect.gen(function*() {
+        const schema = yield* temporarySchema
+        const error = yield* Effect.flip(using(schema, { migrate: false }))
+        assert.match(error.message, /version 0\b.*version 1\b/)
+        yield* Layer.build(PostgresJobStore.layerMigrate({ schema }).pipe(Layer.provide(client())))
+        assert.deepStrictEqual(yield* using(schema, { migrate: false }), ["inserted"])
+      }))
+
+    it.live("have names that need no quotes", () =>
+      Effect.gen(function*() {
+        for (const [field, value] of [["prefix", "Jobs_"], ["prefix", "a-b"], ["schema", "x.y"], ["schema", ""]]) {
+          const error = yield* Effect.flip(using("unused", { [field!]: value }))
+          assert.include(error.message, `${field}: got ${JSON.stringify(value)}`)
+        }
+      }))
+  })
+
+  it.live("a server that does not answer is a StoreError that may be tried again", () =>
+    Effect.gen(function*() {
+      const nowhere = Redacted.make("postgres://postgres@127.0.0.1:1/test")
+      const error = yield* Effect.flip(
+        Effect.provide(Effect.asVoid(JobStore), PostgresJobStore.layerUrl(nowhere))
+      )
+      assert.strictEqual(error._tag, "StoreError")
+      assert.isTrue(error.retryable)
+    }))
+})
