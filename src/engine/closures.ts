@@ -48,6 +48,10 @@ type Body = Effect.Effect<unknown, unknown, Run.CurrentRun>
 export interface Closures {
   readonly served: ReadonlyMap<string, Served>
   readonly bodies: Map<string, Body>
+  /** How many calls are between giving a closure its name and storing its job. */
+  adding: number
+  /** So many closures are a reason to look for those that nobody needs any more. */
+  many: number
 }
 
 export const make = (): Closures => {
@@ -57,7 +61,12 @@ export const make = (): Closures => {
       const body = bodies.get(current.job ?? current.id)
       return body === undefined ? Effect.void : Effect.asVoid(Effect.mapError(body, describe))
     })
-  return { bodies, served: new Map([[Closure.name, { task: Closure, context: Context.empty(), run }]]) }
+  return {
+    bodies,
+    adding: 0,
+    many: 256,
+    served: new Map([[Closure.name, { task: Closure, context: Context.empty(), run }]])
+  }
 }
 
 /** A closure's typed error may be anything; history keeps what it says. */
@@ -78,14 +87,39 @@ export const schedule = Effect.fnUntraced(function*<A, E, R>(
   // First the body, then the job: it may be due at once.
   const before = closures.bodies.get(id)
   closures.bodies.set(id, body)
-  const row = yield* Jobs.schedule(core, Closure, { ...options, id, trigger, conflict: "update" }).pipe(
+  closures.adding++
+  // A job without a name of its own is of no use to anybody once its trigger is exhausted.
+  const whenDone = options.whenDone ?? (options.id === undefined ? "remove" : undefined)
+  const row = yield* Jobs.schedule(core, Closure, { ...options, id, trigger, whenDone, conflict: "update" }).pipe(
     Effect.onError(() =>
       Effect.sync(() => before === undefined ? closures.bodies.delete(id) : closures.bodies.set(id, before))
     ),
+    Effect.ensuring(Effect.sync(() => closures.adding--)),
     Effect.catchTag(["StoreError", "JobConflict"], Effect.die)
   )
+  yield* tidy(core, closures)
   return handleOf(core, closures, row.id)
 })
+
+/** Lets go of the closures whose jobs are gone, whenever twice as many have gathered as there were after the last time. */
+const tidy = Effect.fnUntraced(function*(core: Core, closures: Closures) {
+  if (closures.bodies.size < closures.many || closures.adding > 0) return
+  closures.many = Infinity
+  for (const id of closures.bodies.keys()) yield* letGo(core, closures, id)
+  closures.many = Math.max(256, 2 * closures.bodies.size)
+}, Effect.orDie)
+
+/** Lets go of a closure, unless its job exists or a run of it is left, or another one has taken its place meanwhile. */
+const letGo = (core: Core, closures: Closures, id: string) =>
+  Effect.suspend(() => {
+    const body = closures.bodies.get(id)
+    return Effect.gen(function*() {
+      if ((yield* find(core, id)) !== undefined) return
+      const [ofJob] = yield* core.store.runs({ job: id, going: true, limit: 1 })
+      const [adhoc] = yield* core.store.runs({ ids: [id], going: true, limit: 1 })
+      if (ofJob === undefined && adhoc === undefined && closures.bodies.get(id) === body) closures.bodies.delete(id)
+    })
+  })
 
 /** How many runs a closure's handle shows. */
 const historyShown = 100
@@ -99,10 +133,7 @@ const handleOf = (core: Core, closures: Closures, id: string): ClosureJob => ({
   runs: Effect.orDie(Effect.map(core.store.runs({ job: id, limit: historyShown }), (rows) => rows.map(Run.fromRow))),
   pause: changed(Jobs.pause(core, id, { reason: "", by: "" })),
   resume: changed(Jobs.resume(core, id, { catchUp: false })),
-  remove: remove(core, id, {}).pipe(
-    Effect.ignore,
-    Effect.ensuring(Effect.sync(() => closures.bodies.delete(id)))
-  )
+  remove: Effect.andThen(Effect.ignore(remove(core, id, {})), Effect.orDie(letGo(core, closures, id)))
 })
 
 /** The private memory store does not fail, and a stored closure has nothing to refuse. */

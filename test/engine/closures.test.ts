@@ -152,3 +152,36 @@ describe("repeat", () => {
     }).pipe(Effect.provide(inMemory(world())))
   })
 })
+
+describe("closures that are over", () => {
+  it.effect("an unnamed one leaves no job behind, and its closure is let go of", () => {
+    let ran = 0
+    return Effect.gen(function*() {
+      const scheduler = yield* Scheduler.Scheduler
+      const handles = []
+      for (let n = 0; n < 2_000; n++) {
+        const handle = yield* scheduler.at(DateTime.makeUnsafe(n), Effect.sync(() => ran++))
+        handles.push(handle)
+        yield* TestClock.adjust(1)
+      }
+      yield* turns
+      assert.strictEqual(ran, 2_000)
+      for (const handle of handles) assert.strictEqual((yield* Effect.flip(handle.job))._tag, "JobNotFound")
+    }).pipe(Effect.provide(inMemory(world())))
+  })
+
+  it.effect("one that takes a name while its predecessor is being removed is not lost with it", () => {
+    const log: Array<number> = []
+    return Effect.gen(function*() {
+      const scheduler = yield* Scheduler.Scheduler
+      const slow = Effect.onInterrupt(Effect.never, () => Effect.sleep("5 seconds"))
+      const first = yield* scheduler.every("10 seconds", slow, { id: "a" })
+      yield* TestClock.adjust("10 seconds")
+      yield* Effect.forkChild(first.remove, { startImmediately: true })
+      yield* turns
+      yield* scheduler.every("10 seconds", stamp(log), { id: "a" })
+      yield* TestClock.adjust("25 seconds")
+      assert.deepStrictEqual(log, [20_000, 30_000])
+    }).pipe(Effect.provide(inMemory(world())))
+  })
+})
