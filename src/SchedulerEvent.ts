@@ -85,6 +85,8 @@ export type SchedulerEvent =
   | OfRun & { readonly _tag: "RunRefused" }
   /** The run of a lost node runs again, or is abandoned because it must not. */
   | At & { readonly _tag: "RunTakenOver"; readonly run: string; readonly abandoned: boolean }
+  /** A due job is left to a node that knows its custom trigger, its calendar, or newer time-zone data. */
+  | At & { readonly _tag: "JobLeft"; readonly job: string; readonly reason: string }
   /** No task of this name is known to this node; another node may know it. */
   | At & { readonly _tag: "TaskUnknown"; readonly job: string; readonly task: string }
   | At & { readonly _tag: "StoreUnavailable"; readonly message: string }

@@ -21,6 +21,7 @@ import { pid } from "node:process"
 import type * as Executor from "../Executor.ts"
 import type * as JobStore from "../JobStore.ts"
 import type { InvalidOption } from "../SchedulerError.ts"
+import * as Trigger from "../Trigger.ts"
 import { awaitEnd, stop } from "./cancel.ts"
 import { type Core, now, type Served } from "./core.ts"
 import type { EventHub } from "./events.ts"
@@ -29,6 +30,7 @@ import * as Heartbeat from "./heartbeat.ts"
 import { janitor, reap } from "./janitor.ts"
 import * as Outage from "./outage.ts"
 import { planner } from "./planner.ts"
+import { replan } from "./replan.ts"
 import * as Settings from "./settings.ts"
 import * as Settler from "./settler.ts"
 import { listener } from "./signals.ts"
@@ -74,6 +76,7 @@ export const make = Effect.fnUntraced(function*(options: {
     store,
     executors,
     served,
+    registry: yield* Trigger.CurrentRegistry,
     settings,
     events,
     outage,
@@ -119,6 +122,9 @@ export const make = Effect.fnUntraced(function*(options: {
   // What a process that died on this host held is taken over at once.
   if (store.capabilities.shared) yield* start(roles, "first reap", Effect.andThen(reap(core, false), Effect.never))
   yield* start(roles, "planner", planner(core))
+  if (store.capabilities.durability !== "none") {
+    yield* start(roles, "replanner", Effect.andThen(replan(core), Effect.never))
+  }
   for (let i = 0; i < executors.length; i++) {
     yield* start(roles, "worker", worker(core, executors[i]!, core.workWakes[i]!, lease))
   }

@@ -14,6 +14,7 @@ import type * as Executor from "../Executor.ts"
 import type * as JobStore from "../JobStore.ts"
 import type { CurrentRun } from "../Run.ts"
 import type * as Task from "../Task.ts"
+import type * as Trigger from "../Trigger.ts"
 import type { EventHub } from "./events.ts"
 import type { Outage } from "./outage.ts"
 import type { Settings } from "./settings.ts"
@@ -49,6 +50,8 @@ export interface Core {
   readonly store: JobStore.Service
   readonly executors: ReadonlyArray<Executor.Service>
   readonly served: ReadonlyMap<string, Served>
+  /** The custom kinds and shared calendars that this node knows. */
+  readonly registry: Trigger.Registry
   readonly settings: Settings
   readonly events: EventHub
   readonly outage: Outage

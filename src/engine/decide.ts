@@ -10,6 +10,7 @@ import type * as JobStore from "../JobStore.ts"
 import * as Policy from "../Policy.ts"
 import { occurrenceId } from "../Run.ts"
 import * as Trigger from "../Trigger.ts"
+import { isPlannedByNewerZoneData } from "./basis.ts"
 import { codecsOf } from "./codecs.ts"
 import type { Core } from "./core.ts"
 
@@ -19,16 +20,34 @@ export interface Readable {
   readonly policy: Policy.Policy
 }
 
+/** Why a job cannot be planned here. */
+export interface Unreadable {
+  /** Whether another node may be able to: it knows a custom kind or a calendar that this one does not, or newer time-zone data. */
+  readonly elsewhere: boolean
+  readonly reason: string
+}
+
+const broken = (reason: string) => Result.fail<Unreadable>({ elsewhere: false, reason })
+
 /** Decodes a job, or says why it cannot be. The payload is checked where this node knows the task. */
-export const read = (core: Core, row: JobStore.JobRow): Result.Result<Readable, string> => {
-  const trigger = Trigger.decode(row.trigger)
-  if (Result.isFailure(trigger)) return Result.fail(`trigger: ${trigger.failure.message}`)
+export const read = (core: Core, row: JobStore.JobRow): Result.Result<Readable, Unreadable> => {
+  if (isPlannedByNewerZoneData(row)) {
+    return Result.fail({
+      elsewhere: true,
+      reason: `trigger: planned with time-zone data ${row.tz}, newer than this node's`
+    })
+  }
+  const trigger = Trigger.decode(row.trigger, core.registry)
+  if (Result.isFailure(trigger)) {
+    const { message, reason } = trigger.failure
+    return Result.fail({ elsewhere: reason === "unknown", reason: `trigger: ${message}` })
+  }
   const policy = Policy.decode(row.policy)
-  if (Option.isNone(policy)) return Result.fail(`policy: cannot read ${row.policy}`)
+  if (Option.isNone(policy)) return broken(`policy: cannot read ${row.policy}`)
   const served = core.served.get(row.task)
   if (served !== undefined) {
     const payload = codecsOf(served.task).payload.decode(row.payload)
-    if (Exit.isFailure(payload)) return Result.fail(`payload: ${Cause.pretty(payload.cause)}`)
+    if (Exit.isFailure(payload)) return broken(`payload: ${Cause.pretty(payload.cause)}`)
   }
   return Result.succeed({ trigger: trigger.success, policy: policy.value })
 }

@@ -3,6 +3,7 @@
  */
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
 import { show } from "../internal/show.ts"
 import type * as Job from "../Job.ts"
 import type * as JobStore from "../JobStore.ts"
@@ -10,6 +11,7 @@ import * as Policy from "../Policy.ts"
 import { InvalidOption } from "../SchedulerError.ts"
 import type * as Task from "../Task.ts"
 import * as Trigger from "../Trigger.ts"
+import { basisOf } from "./basis.ts"
 import { codecsOf } from "./codecs.ts"
 import { laneOf } from "./core.ts"
 import { freshId } from "./freshId.ts"
@@ -28,8 +30,6 @@ export interface Definition extends Policy.Options {
 /** The part of a row that a definition determines. */
 export type Defined = Pick<JobStore.JobRow, "task" | "lane" | "trigger" | "payload" | "policy" | "tags" | "metadata">
 
-export const tzVersion = process.versions["tz"] ?? "unknown"
-
 const policyKeys = Object.keys(Policy.defaults) as ReadonlyArray<keyof Policy.Policy>
 
 /** The policy of a task's jobs that say nothing of their own, with its stored text. */
@@ -47,15 +47,36 @@ export const taskPolicy = (
   })
 }
 
-export const define = Effect.fnUntraced(
-  function*(task: Task.Any, definition: Definition): Effect.fn.Return<Defined, InvalidOption> {
-    if (!Trigger.isTrigger(definition.trigger)) {
-      return yield* new InvalidOption({
+/**
+ * The trigger as any node with this registry will read it back. A custom kind or a calendar that is not in the registry would be planned
+ * by nobody after a restart.
+ */
+export const knownTrigger = (
+  registry: Trigger.Registry,
+  trigger: unknown
+): Effect.Effect<Trigger.Trigger, InvalidOption> => {
+  if (!Trigger.isTrigger(trigger)) {
+    return Effect.fail(
+      new InvalidOption({
         field: "trigger",
-        value: show(definition.trigger),
+        value: show(trigger),
         expected: "a Trigger; a Schedule made by a Schedule combinator cannot be stored, use Trigger's own combinators"
       })
-    }
+    )
+  }
+  const known = Trigger.decode(Trigger.encode(trigger), registry)
+  return Result.isSuccess(known) ? Effect.succeed(known.success) : Effect.fail(
+    new InvalidOption({
+      field: "trigger",
+      value: Trigger.encode(trigger),
+      expected:
+        `what this node can read back (${known.failure.message}); Trigger.layerRegistry tells it of custom kinds and calendars`
+    })
+  )
+}
+
+export const define = Effect.fnUntraced(
+  function*(task: Task.Any, definition: Definition): Effect.fn.Return<Defined, InvalidOption> {
     let { policy, text } = yield* taskPolicy(task)
     if (policyKeys.some((key) => definition[key] !== undefined)) {
       policy = yield* Policy.fromOptions(definition, policy)
@@ -133,7 +154,7 @@ export const newRow = Effect.fnUntraced(function*(
     state: paused ? "paused" : "active",
     pause: paused ? JSON.stringify({ reason: "added paused", by: "" }) : null,
     overrides: null,
-    tz: tzVersion,
+    tz: basisOf(definition.trigger),
     created: at,
     updated: at
   }

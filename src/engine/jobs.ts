@@ -8,15 +8,17 @@ import { type InvalidOption, JobConflict, JobNotFound, type StoreError } from ".
 import type * as Task from "../Task.ts"
 import * as Trigger from "../Trigger.ts"
 import { announce } from "./announce.ts"
+import { basisOf } from "./basis.ts"
 import { stopGoing } from "./cancel.ts"
 import { type Core, now, wakeWorkers } from "./core.ts"
 import { decide, decideAgainst, type Decision, read } from "./decide.ts"
-import { checkId, define, type Defined, type Definition, exhausted, newRow, tzVersion } from "./definition.ts"
+import { checkId, define, type Defined, type Definition, exhausted, knownTrigger, newRow } from "./definition.ts"
 import { freshId } from "./freshId.ts"
 import { find, goingOf } from "./lookup.ts"
 import { remove } from "./removal.ts"
 
-export const schedule = Effect.fnUntraced(function*(core: Core, task: Task.Any, definition: Definition) {
+export const schedule = Effect.fnUntraced(function*(core: Core, task: Task.Any, given: Definition) {
+  const definition = { ...given, trigger: yield* knownTrigger(core.registry, given.trigger) }
   const defined = yield* define(task, definition)
   const id = definition.id === undefined ? yield* freshId : yield* checkId(definition.id)
   const row = yield* newRow(definition, defined, id, yield* now)
@@ -27,7 +29,9 @@ export const schedule = Effect.fnUntraced(function*(core: Core, task: Task.Any, 
 
 /** Adds many jobs of one task in one transaction; conflicts are then handled one by one. */
 export const scheduleAll = Effect.fnUntraced(
-  function*(core: Core, task: Task.Any, definitions: ReadonlyArray<Definition>) {
+  function*(core: Core, task: Task.Any, given: ReadonlyArray<Definition>) {
+    const definitions: Array<Definition> = []
+    for (const one of given) definitions.push({ ...one, trigger: yield* knownTrigger(core.registry, one.trigger) })
     const at = yield* now
     const rows: Array<JobStore.JobRow> = []
     const all: Array<Defined> = []
@@ -171,14 +175,26 @@ const decidePast = Effect.fnUntraced(function*(core: Core, row: JobStore.JobRow,
   return decide(core, row, readable.success, { now: at, going: going.length, latest: going[0]?.id ?? null })
 })
 
+/** Decides what came due of a paused job under a trigger that it will not have any more, so that nobody can catch up on it. */
+const decidePause = (core: Core, row: JobStore.JobRow, at: number) => {
+  const trigger = Trigger.decode(row.trigger, core.registry)
+  const { cursor, verdicts } = Result.isSuccess(trigger)
+    ? decideAgainst(core, row, trigger.success, "paused", at)
+    : { cursor: row.cursor, verdicts: [] }
+  return { cursor, verdicts, runs: [], cancel: null }
+}
+
 const redefine = Effect.fnUntraced(
   function*(core: Core, stored: JobStore.JobRow, defined: Defined, trigger: Trigger.Trigger, at: number) {
     const same = (Object.keys(defined) as Array<keyof Defined>).every((key) => stored[key] === defined[key])
     if (same && stored.state !== "quarantined") return undefined
-    const past = yield* decidePast(core, stored, at)
+    const keepsTrigger = stored.trigger === defined.trigger && stored.state !== "quarantined"
+    const past = stored.state === "paused" && !keepsTrigger
+      ? decidePause(core, stored, at)
+      : yield* decidePast(core, stored, at)
     const row: JobStore.JobRow = { ...stored, ...pick(defined), cursor: past.cursor }
     const event = { _tag: "JobUpdated", job: stored.id } as const
-    if (stored.trigger === defined.trigger && stored.state !== "quarantined") {
+    if (keepsTrigger) {
       return { row: withNext(row, trigger), decision: past, event }
     }
     const next = trigger.occurrences.next(past.cursor ?? -Infinity, at)
@@ -186,7 +202,7 @@ const redefine = Effect.fnUntraced(
     const state = stored.state === "paused" ? "paused" : "active"
     return {
       row: withNext(
-        { ...row, anchor: at, state, tz: tzVersion, pause: state === "paused" ? stored.pause : null },
+        { ...row, anchor: at, state, pause: state === "paused" ? stored.pause : null },
         trigger
       ),
       decision: past,
@@ -211,18 +227,35 @@ const withNext = (row: JobStore.JobRow, trigger: Trigger.Trigger): JobStore.JobR
   const next = trigger.occurrences.next(row.cursor ?? -Infinity, row.anchor)
   return next === undefined
     ? { ...row, state: "done", nextNominal: null, nextDue: null }
-    : { ...row, nextNominal: next, nextDue: Trigger.planned(trigger, row.id, next, row.anchor) }
+    : { ...row, nextNominal: next, nextDue: Trigger.planned(trigger, row.id, next, row.anchor), tz: basisOf(trigger) }
 }
 
-export const reschedule = (core: Core, id: string, trigger: Trigger.Trigger) =>
-  change(core, id, (stored, at) =>
-    redefine(
-      core,
-      stored,
-      { ...pick(stored), trigger: Trigger.encode(trigger) },
-      trigger,
-      at
-    ))
+export const reschedule = Effect.fnUntraced(function*(core: Core, id: string, given: Trigger.Trigger) {
+  const trigger = yield* knownTrigger(core.registry, given)
+  return yield* change(
+    core,
+    id,
+    (stored, at) => redefine(core, stored, { ...pick(stored), trigger: Trigger.encode(trigger) }, trigger, at)
+  )
+})
+
+/** Plans the next occurrence anew, as the data that this node knows would have it. */
+export const replanJob = (core: Core, id: string) =>
+  Effect.catchTag(
+    change(core, id, (stored, at) => {
+      const readable = read(core, stored)
+      if (stored.state !== "active" || Result.isFailure(readable)) return Effect.undefined
+      const { trigger } = readable.success
+      if (stored.tz === basisOf(trigger)) return Effect.undefined
+      return Effect.map(decidePast(core, stored, at), (past) => ({
+        row: withNext({ ...stored, cursor: past.cursor, tz: basisOf(trigger) }, trigger),
+        decision: past,
+        event: { _tag: "JobUpdated" as const, job: id }
+      }))
+    }),
+    ["JobNotFound", "InvalidOption"],
+    () => Effect.undefined
+  )
 
 export const pause = (core: Core, id: string, why: { readonly reason: string; readonly by: string }) =>
   change(core, id, (stored, at) => {
@@ -245,7 +278,7 @@ export const resume = (core: Core, id: string, options: { readonly catchUp: bool
   change(core, id, (stored, at) => {
     if (stored.state !== "paused") return Effect.undefined
     return Effect.gen(function*() {
-      const trigger = Trigger.decode(stored.trigger)
+      const trigger = Trigger.decode(stored.trigger, core.registry)
       const active: JobStore.JobRow = { ...stored, state: "active", pause: null }
       const event = { _tag: "JobResumed" as const, job: id }
       // The planner will find out what is wrong and quarantine it.

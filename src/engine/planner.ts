@@ -7,29 +7,51 @@ import type * as JobStore from "../JobStore.ts"
 import { announce } from "./announce.ts"
 import { stopGoing } from "./cancel.ts"
 import { type Core, now, waitFor, wakeWorkers } from "./core.ts"
-import { decide, read } from "./decide.ts"
+import { decide, read, type Unreadable } from "./decide.ts"
 import { quarantine } from "./quarantine.ts"
 
-export const planner = (core: Core): Effect.Effect<never> =>
-  Effect.forever(Effect.gen(function*() {
+export const planner = (core: Core): Effect.Effect<never> => {
+  /** Due jobs that are left to nodes which know more, by the revision at which that was found. */
+  const foreign = new Map<string, number>()
+  return Effect.forever(Effect.gen(function*() {
     yield* core.gate.await
     core.planWake.closeUnsafe() // before reading, or what is added meanwhile is missed
     // Each try reads the clock and decides anew: what was true before an outage is not a decision for after it.
-    const alarm = yield* core.outage.rideOut(pass(core))
+    const alarm = yield* core.outage.rideOut(pass(core, foreign))
     if (alarm > 0) yield* waitFor(core.planWake, Math.min(alarm, core.settings.reread, core.settings.poll))
   }))
+}
 
 /** Plans what is due, and answers for how long there is nothing more to do. */
-const pass = Effect.fnUntraced(function*(core: Core) {
+const pass = Effect.fnUntraced(function*(core: Core, foreign: Map<string, number>) {
   const at = yield* now
-  const due = yield* core.store.due({ now: at, limit: core.settings.planBatch })
-  if (due.jobs.length === 0) return due.next === null ? Infinity : due.next - at
-  yield* planAll(core, due.jobs, at)
+  // What is left to others stays due: it must not use up the answer.
+  const limit = core.settings.planBatch + foreign.size
+  const due = yield* core.store.due({ now: at, limit })
+  if (due.jobs.length === 0) foreign.clear()
+  const mine = foreign.size === 0 ? due.jobs : due.jobs.filter(({ job }) => foreign.get(job.id) !== job.revision)
+  if (mine.length === 0) return due.next === null ? Infinity : due.next - at
+  yield* planAll(core, mine, at, foreign)
   return 0
 })
 
-const planAll = Effect.fnUntraced(function*(core: Core, due: ReadonlyArray<JobStore.DueJob>, at: number) {
-  const changes = due.map((job) => changeOf(core, job, at))
+const planAll = Effect.fnUntraced(function*(
+  core: Core,
+  due: ReadonlyArray<JobStore.DueJob>,
+  at: number,
+  foreign: Map<string, number>
+) {
+  const changes: Array<JobStore.Change> = []
+  const jobs: Array<JobStore.JobRow> = []
+  for (const one of due) {
+    const change = changeOf(core, one, at)
+    if ("elsewhere" in change) yield* leave(core, one.job, change.reason, at, foreign)
+    else {
+      changes.push(change)
+      jobs.push(one.job)
+    }
+  }
+  if (changes.length === 0) return
   const answers = yield* core.store.commit({ changes, now: at })
   let queued = false
   for (let i = 0; i < changes.length; i++) {
@@ -37,15 +59,30 @@ const planAll = Effect.fnUntraced(function*(core: Core, due: ReadonlyArray<JobSt
     if (answers[i] !== "ok") continue
     const change = changes[i]!
     queued ||= change.runs.length > 0
-    if (core.events.heard()) announce(core, due[i]!.job, change, at)
+    if (core.events.heard()) announce(core, jobs[i]!, change, at)
     if (change.cancel !== null) stopGoing(core, change)
   }
   if (queued) wakeWorkers(core)
 })
 
-const changeOf = (core: Core, { going, job, latest }: JobStore.DueJob, at: number): JobStore.Change => {
+const leave = (
+  core: Core,
+  job: JobStore.JobRow,
+  reason: string,
+  at: number,
+  foreign: Map<string, number>
+): Effect.Effect<void> => {
+  foreign.set(job.id, job.revision)
+  core.events.publish(at, { _tag: "JobLeft", job: job.id, reason })
+  return Effect.logWarning(`effect-scheduler: job ${job.id} is left to a node that knows more: ${reason}`)
+}
+
+const changeOf = (core: Core, { going, job, latest }: JobStore.DueJob, at: number): JobStore.Change | Unreadable => {
   const readable = read(core, job)
-  if (Result.isFailure(readable)) return quarantine(job, readable.failure, at)
+  if (Result.isFailure(readable)) {
+    const { elsewhere, reason } = readable.failure
+    return elsewhere ? readable.failure : quarantine(job, reason, at)
+  }
   const { cancel, cursor, next, nextDue, runs, verdicts } = decide(core, job, readable.success, {
     now: at,
     going,

@@ -57,9 +57,10 @@ const removeRow = Effect.fnUntraced(function*(
     const row = yield* find(core, id)
     if (row === undefined) return yield* new JobNotFound({ id })
     const at = yield* now
-    const trigger = Trigger.decode(row.trigger)
-    const verdicts = Result.isSuccess(trigger) && row.state === "active"
-      ? decideAgainst(core, row, trigger.success, "removed", at).verdicts
+    const trigger = Trigger.decode(row.trigger, core.registry)
+    const reason = row.state === "active" ? "removed" : row.state === "paused" ? "paused" : undefined
+    const verdicts = Result.isSuccess(trigger) && reason !== undefined
+      ? decideAgainst(core, row, trigger.success, reason, at).verdicts
       : []
     const change: JobStore.Change = {
       job: row.id,
@@ -70,8 +71,12 @@ const removeRow = Effect.fnUntraced(function*(
       runs: [],
       cancel: mode === "interrupt" ? { reason: options.reason ?? "job removed", by: options.by ?? "" } : null
     }
-    if (own !== undefined && own.row.job === row.id && own.row.incarnation === row.incarnation) own.exempt = true
-    const [answer] = yield* core.store.commit({ changes: [change], now: at })
+    // Before the commit, whose hint may come first.
+    const isOwn = own !== undefined && own.row.job === row.id && own.row.incarnation === row.incarnation
+    if (isOwn) own.exempt = true
+    const [answer] = yield* core.store.commit({ changes: [change], now: at }).pipe(
+      Effect.onError(() => Effect.sync(() => isOwn && (own.exempt = false)))
+    )
     if (answer !== "ok") continue
     if (core.events.heard()) core.events.publish(at, { _tag: "JobRemoved", job: id })
     if (change.cancel !== null) stopGoing(core, change)

@@ -1,0 +1,128 @@
+import { NodeServices } from "@effect/platform-node"
+import { assert, describe, it } from "@effect/vitest"
+import { DateTime, Effect, FileSystem, Layer, Schema } from "effect"
+import { JobStore, MemoryJobStore, Trigger } from "effect-scheduler"
+import { SqliteJobStore } from "effect-scheduler/sqlite"
+import { TestClock } from "effect/testing"
+import { start, turns, Work, world } from "../support/world.ts"
+
+const Beat = Trigger.custom("test/beat", {
+  parameters: Schema.Struct({ millis: Schema.Int }),
+  occurrences: ({ millis }) => ({
+    next: (after, anchor) =>
+      after === Infinity ? undefined : anchor + millis * Math.max(1, Math.floor((after - anchor) / millis) + 1),
+    previous: (before, anchor) => {
+      if (before === Infinity) return undefined
+      const n = Math.ceil((before - anchor) / millis) - 1
+      return n < 1 ? undefined : anchor + n * millis
+    }
+  })
+})
+const knowing = Trigger.layerRegistry({ kinds: [Beat] })
+const job = { id: "beat", payload: { name: "beat" }, trigger: Beat.make({ millis: 10_000 }) }
+
+describe("custom kinds of triggers", () => {
+  it.effect("run like any other where the registry knows them", () => {
+    const w = world()
+    return Effect.gen(function*() {
+      const store = yield* MemoryJobStore.make()
+      const { close, scheduler } = yield* start(store, w)
+      yield* scheduler.schedule(Work, job)
+      yield* TestClock.adjust("25 seconds")
+      assert.deepStrictEqual(w.log, ["beat 1 @10000", "beat 1 @20000"])
+      yield* close
+    }).pipe(Effect.provide(knowing))
+  })
+
+  it.effect("are refused where nobody could read them back", () =>
+    Effect.gen(function*() {
+      const { close, scheduler } = yield* start(yield* MemoryJobStore.make(), world())
+      const error = yield* Effect.flip(scheduler.schedule(Work, job))
+      assert.strictEqual(error._tag === "InvalidOption" ? error.field : error._tag, "trigger")
+      assert.include(String(error), "layerRegistry")
+      yield* close
+    }))
+
+  it.effect("are left by a node that does not know them to one that does, and are in nobody's way", () => {
+    const [ignorant, wise] = [world(), world()]
+    return Effect.gen(function*() {
+      const store = yield* MemoryJobStore.make()
+      const scheduled = yield* Effect.provide(start(store, wise), knowing)
+      yield* scheduled.scheduler.schedule(Work, job)
+      yield* scheduled.close
+      const other = yield* start(store, ignorant)
+      yield* other.scheduler.schedule(Work, {
+        ...job,
+        id: "plain",
+        payload: { name: "plain" },
+        trigger: Trigger.interval("10 seconds")
+      })
+      yield* TestClock.adjust("35 seconds")
+      assert.deepStrictEqual(ignorant.log.map((line) => line.split(" ")[0]), ["plain", "plain", "plain"])
+      assert.strictEqual((yield* store.jobs({ ids: ["beat"], limit: 1 }))[0]?.state, "active")
+      yield* other.close
+
+      const knows = yield* Effect.provide(start(store, wise), knowing)
+      yield* turns
+      assert.include(wise.log, "beat 1 @35000")
+      yield* knows.close
+    })
+  })
+})
+
+describe("shared calendars", () => {
+  it.effect("a restart with an edited calendar plans the jobs that name it anew", () =>
+    Effect.gen(function*() {
+      const fs = yield* FileSystem.FileSystem
+      const file = (yield* fs.makeTempDirectoryScoped()) + "/jobs.db"
+      const w = world()
+      const trigger = Trigger.cron("0 9 * * *").pipe(Trigger.except(Trigger.Calendar.named("holidays")))
+      const next = (days: ReadonlyArray<string>, declare: boolean) =>
+        Effect.gen(function*() {
+          const store = yield* JobStore.JobStore
+          const { close, scheduler } = yield* start(store, w)
+          if (declare) yield* scheduler.schedule(Work, { id: "a", payload: { name: "a" }, trigger })
+          yield* turns
+          const job = yield* scheduler.get("a")
+          yield* close
+          return DateTime.formatIso(job.next!)
+        }).pipe(
+          Effect.provide(Trigger.layerRegistry({ calendars: { holidays: Trigger.Calendar.days(days as never) } })),
+          Effect.provide(Layer.fresh(SqliteJobStore.layerFile(file)))
+        )
+      assert.strictEqual(yield* next(["01-01", "01-02"], true), "1970-01-03T09:00:00.000Z")
+      assert.strictEqual(yield* next(["01-01"], false), "1970-01-02T09:00:00.000Z")
+      assert.strictEqual(yield* next(["01-01", "01-02", "01-03"], false), "1970-01-04T09:00:00.000Z")
+    }).pipe(Effect.provide(NodeServices.layer)))
+})
+
+describe("time-zone data", () => {
+  it.effect("a job planned with newer data is left to newer nodes; one planned with older data is planned anew", () =>
+    Effect.gen(function*() {
+      const w = world()
+      const store = yield* MemoryJobStore.make()
+      const durable: JobStore.Service = { ...store, capabilities: { ...store.capabilities, durability: "process" } }
+      const first = yield* start(store, w)
+      yield* first.scheduler.schedule(Work, {
+        id: "a",
+        payload: { name: "a" },
+        trigger: Trigger.interval("10 seconds")
+      })
+      yield* first.close
+      const [row] = yield* store.jobs({ limit: 1 })
+      yield* store.insertJobs([{ ...row!, id: "newer", tz: "9999z" }, {
+        ...row!,
+        id: "older",
+        tz: "1999a",
+        nextDue: 99_000,
+        nextNominal: 99_000
+      }])
+      const second = yield* start(durable, w)
+      yield* turns
+      assert.strictEqual((yield* second.scheduler.get("older")).next?.epochMilliseconds, 10_000)
+      yield* TestClock.adjust("15 seconds")
+      assert.deepStrictEqual(w.log, ["a 1 @10000", "a 1 @10000"])
+      assert.strictEqual((yield* second.scheduler.get("newer")).next?.epochMilliseconds, 10_000)
+      yield* second.close
+    }))
+})
