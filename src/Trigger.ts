@@ -1684,7 +1684,7 @@ export const preview: {
 export const describe = (self: Trigger): string => describeSpec(self.spec, self.registry)
 
 /**
- * A trigger, whose it is, and when that was added; the beginning of the window unless given.
+ * A trigger, whose it is, and when that was added; the beginning of the window unless given, where it makes a difference.
  *
  * @category models
  * @since 0.1.0
@@ -1738,6 +1738,7 @@ export const forecast: {
     Array.from(jobs, ({ anchor, id, trigger }) => ({
       id,
       anchor,
+      spec: trigger.spec,
       occurrences: trigger.occurrences,
       planned: (nominal: number, from: number) => planned(trigger, id, nominal, from)
     })),
@@ -1749,7 +1750,7 @@ export const forecast: {
  *
  * **Details**
  *
- * `anchor` is when the job was added, the beginning of the window unless given. After `limit` instants, 10,000 unless given,
+ * `anchor` is when the job was added, the beginning of the window unless given, where it makes a difference. After `limit` instants, 10,000 unless given,
  * the comparison ends and says where.
  *
  * **Example** (An hour later)
@@ -1774,7 +1775,7 @@ export const diff = (
     readonly anchor?: DateTime.DateTime.Input | undefined
     readonly limit?: number | undefined
   }
-): Diff.TriggerDiff => Diff.diff(before.occurrences, after.occurrences, options)
+): Diff.TriggerDiff => Diff.diff(before, after, options)
 
 const firing = (jobs: Iterable<NamedTrigger>): ReadonlyArray<ZoneData.Firing> =>
   Array.from(jobs, ({ anchor, id, trigger }) => ({

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import type { TriggerSpec } from "./compile.ts"
+import * as Instant from "./instant.ts"
 
 /**
  * Whether the anchor only hides the instants before it, and moves none: a cron expression is fixed, an interval that is
@@ -35,3 +36,11 @@ export const isFixed = (spec: TriggerSpec): boolean => {
       return false
   }
 }
+
+/**
+ * The anchor to look at a trigger with from some instant on, when nobody says when it was added: one that hides nothing, or
+ * that instant where it makes a difference.
+ *
+ * @internal
+ */
+export const anchorFor = (spec: TriggerSpec, from: number): number => isFixed(spec) ? Instant.min : from

@@ -4,7 +4,9 @@
  * @since 0.1.0
  */
 import * as DateTime from "effect/DateTime"
+import type { TriggerSpec } from "../compile.ts"
 import { TriggerError } from "../error.ts"
+import { anchorFor } from "../fixed.ts"
 import * as Instant from "../instant.ts"
 import type { Occurrences } from "../occurrences.ts"
 
@@ -47,27 +49,35 @@ export interface TriggerDiff {
   readonly until: DateTime.Utc
 }
 
+/** A trigger as far as a comparison needs it. */
+interface Compared {
+  readonly spec: TriggerSpec
+  readonly occurrences: Occurrences
+}
+
 /** @internal */
 export const diff = (
-  before: Occurrences,
-  after: Occurrences,
+  before: Compared,
+  after: Compared,
   options: Window & {
     readonly anchor?: DateTime.DateTime.Input | undefined
     readonly limit?: number | undefined
   }
 ): TriggerDiff => {
   const [from, to] = readWindow(options)
-  const anchor = options.anchor === undefined ? from : Instant.fromInput("anchor", options.anchor)
+  const given = options.anchor === undefined ? undefined : Instant.fromInput("anchor", options.anchor)
   const limit = options.limit ?? 10_000
   const result = { added: [], removed: [], kept: [] } as { [Key in "added" | "removed" | "kept"]: Array<DateTime.Utc> }
-  let old = before.next(from - 1, anchor) ?? Infinity
-  let young = after.next(from - 1, anchor) ?? Infinity
+  const next = ({ occurrences, spec }: Compared, at: number): number =>
+    occurrences.next(at, given ?? anchorFor(spec, from)) ?? Infinity
+  let old = next(before, from - 1)
+  let young = next(after, from - 1)
   for (let n = 0; n < limit; n++) {
     const at = Math.min(old, young)
     if (at >= to) return { ...result, until: DateTime.makeUnsafe(to) }
     result[old === young ? "kept" : old < young ? "removed" : "added"].push(DateTime.makeUnsafe(at))
-    if (old === at) old = before.next(at, anchor) ?? Infinity
-    if (young === at) young = after.next(at, anchor) ?? Infinity
+    if (old === at) old = next(before, at)
+    if (young === at) young = next(after, at)
   }
   return { ...result, until: DateTime.makeUnsafe(Math.min(old, young, to)) }
 }

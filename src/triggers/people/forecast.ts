@@ -6,7 +6,9 @@
 import type * as DateTime from "effect/DateTime"
 import { makeUnsafe } from "effect/DateTime"
 import type * as Duration from "effect/Duration"
+import type { TriggerSpec } from "../compile.ts"
 import { TriggerError } from "../error.ts"
+import { anchorFor } from "../fixed.ts"
 import * as Instant from "../instant.ts"
 import type { Occurrences } from "../occurrences.ts"
 import { readWindow, type Window } from "./diff.ts"
@@ -70,6 +72,7 @@ export const forecast = (
   jobs: Iterable<{
     readonly id: string
     readonly planned: (nominal: number, anchor: number) => number
+    readonly spec: TriggerSpec
     readonly occurrences: Occurrences
     readonly anchor: DateTime.DateTime.Input | undefined
   }>,
@@ -87,8 +90,8 @@ export const forecast = (
   let left = options.limit ?? 1_000_000
   let total = 0
   let complete = true
-  for (const { anchor: given, id, occurrences, planned } of jobs) {
-    const anchor = given === undefined ? from : Instant.fromInput("anchor", given)
+  for (const { anchor: given, id, occurrences, planned, spec } of jobs) {
+    const anchor = given === undefined ? anchorFor(spec, from) : Instant.fromInput("anchor", given)
     // one that is planned in the window may be due before it
     const first = occurrences.previous(from, anchor) ?? from - 1
     for (let nominal: number | undefined = first; nominal !== undefined && nominal < to;) {

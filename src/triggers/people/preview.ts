@@ -6,6 +6,7 @@
 import * as DateTime from "effect/DateTime"
 import { compile, normalize, type TriggerSpec } from "../compile.ts"
 import { TriggerError } from "../error.ts"
+import { anchorFor } from "../fixed.ts"
 import * as Instant from "../instant.ts"
 import type { Occurrences } from "../occurrences.ts"
 import * as Registry from "../registry.ts"
@@ -56,7 +57,7 @@ export interface PreviewOptions {
   readonly from: DateTime.DateTime.Input
   /** How many instants that fire; skipped ones between them are shown besides. Default 10, at most 10,000. */
   readonly count?: number | undefined
-  /** When the job was added; `from` unless given. */
+  /** When the job was added; `from` unless given, where it makes a difference. */
   readonly anchor?: DateTime.DateTime.Input | undefined
   /** The zone to show; that of the trigger, or UTC, unless given. */
   readonly timeZone?: string | DateTime.TimeZone | undefined
@@ -72,7 +73,9 @@ export interface Previewed {
 /** @internal */
 export const preview = (trigger: Previewed, options: PreviewOptions): ReadonlyArray<PreviewEntry> => {
   const from = Instant.fromInput("from", options.from)
-  const anchor = options.anchor === undefined ? from : Instant.fromInput("anchor", options.anchor)
+  const anchor = options.anchor === undefined
+    ? anchorFor(trigger.spec, from)
+    : Instant.fromInput("anchor", options.anchor)
   const count = Math.min(options.count ?? 10, 10_000)
   const timeZone = options.timeZone === undefined
     ? zoneOf(trigger.spec) ?? "UTC"

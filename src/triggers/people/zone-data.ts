@@ -9,6 +9,7 @@
 import * as DateTime from "effect/DateTime"
 import * as Schema from "effect/Schema"
 import type { TriggerSpec } from "../compile.ts"
+import { anchorFor } from "../fixed.ts"
 import * as Instant from "../instant.ts"
 import type { Occurrences } from "../occurrences.ts"
 import { zoneDataVersion } from "../zone/version.ts"
@@ -98,7 +99,7 @@ const firesOf = (
   from: number,
   to: number
 ): ReadonlyArray<readonly [at: number, wall: number]> => {
-  const anchor = given === undefined ? from : Instant.fromInput("anchor", given)
+  const anchor = given === undefined ? anchorFor(spec, from) : Instant.fromInput("anchor", given)
   const table = Zone.table("timeZone", zoneOf(spec) ?? "UTC")
   const fires: Array<readonly [number, number]> = []
   let at = occurrences.next(from - 1, anchor)
