@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Schema from "effect/Schema"
 import { TriggerLaws } from "../../src/testing/index.ts"
 import * as Trigger from "../../src/Trigger.ts"
 
@@ -346,5 +347,56 @@ describe("bad input", () => {
       const error = fails(make)
       assert.deepStrictEqual([error.reason, error.field], [reason, field])
     })
+  }
+})
+
+describe("a search is bounded", () => {
+  let asked = 0
+  const Odd = Trigger.custom("odd", {
+    parameters: Schema.Struct({}),
+    occurrences: () => ({
+      next(after, anchor) {
+        asked++
+        return Math.floor((Math.max(after, anchor) + 1) / 2) * 2 + 1
+      },
+      previous(before) {
+        asked++
+        return Math.ceil((before - 1) / 2) * 2 - 1
+      }
+    })
+  })
+  const odd = Odd.make({})
+  const even = Trigger.offset(odd, 1)
+  const calls = (trigger: Trigger.Trigger) => {
+    asked = 0
+    assert.isUndefined(Trigger.occurrences(trigger).next(anchor, anchor))
+    const forward = asked
+    asked = 0
+    assert.isUndefined(Trigger.occurrences(trigger).previous(anchor + day, anchor))
+    return Math.max(forward, asked)
+  }
+
+  const cases: ReadonlyArray<readonly [string, () => Trigger.Trigger]> = [
+    ["intersection", () => Trigger.intersection(odd, even)],
+    ["except", () => Trigger.except(odd, odd)],
+    [
+      "nested",
+      () =>
+        Trigger.except(
+          Trigger.union(odd, Trigger.intersection(odd, even)),
+          Trigger.union(odd, Trigger.except(odd, even))
+        )
+    ],
+    [
+      "a calendar",
+      () =>
+        Trigger.except(
+          Trigger.offset(odd, 0),
+          Calendar.not(Calendar.windows([{ start: 0, end: 1 }, { start: 4, end: 5 }]))
+        )
+    ]
+  ]
+  for (const [name, make] of cases) {
+    it(`${name}: some ten thousand questions and no more`, () => assert.isAtMost(calls(make()), 50_000))
   }
 })
