@@ -63,13 +63,24 @@ export const script = (...lua: ReadonlyArray<string>): Script =>
     lua: [open, ...lua].join("")
   }).withReturnType<Reply>()
 
+/**
+ * A half of a surrogate pair is no character, and the JSON of Lua refuses a whole request over one in a name: it becomes the character
+ * that stands for what is none, as it does in any text that is sent as UTF-8.
+ */
+const encode = (request: object): string => {
+  const text = JSON.stringify(request)
+  return /\\ud[89a-f]/.test(text)
+    ? JSON.stringify(request, (_, value: unknown) => typeof value === "string" ? value.toWellFormed() : value)
+    : text
+}
+
 /** A connection that says nothing for this long is as good as broken: the verb may or may not have been carried out. */
 const patience = "10 seconds"
 
 export const make = (redis: Redis.Redis["Service"], tag: string): Database => ({
   tag,
   run: (verb, script, request, texts) =>
-    redis.eval(script)(tag, JSON.stringify(request), ...(texts?.all ?? [])).pipe(
+    redis.eval(script)(tag, encode(request), ...(texts?.all ?? [])).pipe(
       Effect.mapError((error) => storeError(verb, error)),
       Effect.timeoutOrElse({
         duration: patience,
