@@ -70,6 +70,7 @@ export const dialect: Dialect = {
     head: literal(`UPDATE ${table} AS t SET ${Object.entries(set).map((pair) => pair.join(" = ")).join(", ")} FROM`),
     tail: literal(`AS k WHERE ${on}`)
   }),
+  whereFree: (column) => `WHERE true ON CONFLICT DO NOTHING RETURNING ${column}`,
   forUpdate: (alias, key) => `ORDER BY ${alias}.${key} FOR UPDATE OF ${alias}`,
   skipLocked: "FOR UPDATE SKIP LOCKED",
   // the names share 256 locks, for a server has room for some thousands, and take them in one order

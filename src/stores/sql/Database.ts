@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import type { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 import type { Fragment } from "effect/sql/Statement"
@@ -90,6 +91,22 @@ export const forRows = <A, E, R>(
     (answers) => answers.flat()
   )
 }
+
+/**
+ * A single statement is a transaction of its own. In the caller's it gets a savepoint like every verb, so that its failure leaves the
+ * caller's writes alone.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const inOneStep = <A, E, R>(
+  db: Database,
+  statement: Effect.Effect<A, E, R>
+): Effect.Effect<A, E | SqlError, R> =>
+  Effect.flatMap(
+    Effect.serviceOption(db.sql.transactionService),
+    (open) => Option.isNone(open) ? statement : db.sql.withTransaction(statement)
+  )
 
 /**
  * Sends hints once the outermost transaction has committed: nobody hears of what was rolled back.

@@ -2,7 +2,7 @@
  * What differs between the databases that speak SQL. The statements themselves are written once, in the files beside this one.
  *
  * Three habits keep them portable: a batch travels as one table expression (`rows`); a verb that must answer per row first reads and
- * locks, decides in plain code and then writes, so nothing needs `RETURNING`; and a column that is `NULL` keeps a row out of a queue,
+ * locks, decides in plain code and then writes, so only additions have to tell what they did; and a column that is `NULL` keeps a row out of a queue,
  * whether or not the database knows partial indexes.
  *
  * @since 0.1.0
@@ -36,6 +36,9 @@ export interface Dialect {
     readonly set: Readonly<Record<string, string>>
     readonly on: string
   }) => { readonly head: Fragment; readonly tail: Fragment }
+
+  /** Ends an `INSERT … SELECT` that passes over rows whose keys are taken, and yields the values of a column of those it added. */
+  readonly whereFree: (column: string) => string
 
   /** Ends a `SELECT` whose rows of `alias` are about to be written: locks them in the order of the key. */
   readonly forUpdate: (alias: string, key: string) => string

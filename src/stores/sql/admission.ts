@@ -11,6 +11,7 @@ import { type Database, forRows, type Sql, type Values } from "./Database.ts"
 import * as Families from "./families.ts"
 import type { Hints } from "./Hints.ts"
 import * as Table from "./Table.ts"
+import { waves } from "./waves.ts"
 
 /** Whether a run with this start may be claimed now. */
 export const stateAt = (readyAt: number | null, now: number): "ready" | "waiting" =>
@@ -71,6 +72,8 @@ const moved = [run.id, run.state, run.orderAt, Table.wakeAt]
 export interface Admission {
   /** Nobody else admits or ends runs of the families in which these may have to stay blocked. */
   readonly lockFor: (runs: ReadonlyArray<NewRun>) => Sql<void>
+  /** Whether adding these is a single statement, which needs no transaction around it. */
+  readonly isOneStep: (runs: ReadonlyArray<NewRun>) => boolean
   /** Adds runs whose ids and unique keys are free; answers which. Families in which they may be blocked must be locked. */
   readonly add: (runs: ReadonlyArray<NewRun>, now: number, hints: Hints) => Sql<ReadonlyArray<boolean>>
   /** Lets blocked runs of these families, which must be locked, move up. */
@@ -81,6 +84,7 @@ export const make = (db: Database): Admission => {
   const { dialect, ns, runs, sql } = db
   const lock = Families.lock(db)
   const columns = sql.literal(Table.list(newColumns))
+  const whereFree = sql.literal(dialect.whereFree("id"))
   const candidate = sql.literal(Table.list(waiting.columns, "r"))
   const move = dialect.update({
     table: db.named("runs"),
@@ -119,18 +123,25 @@ export const make = (db: Database): Admission => {
         )
     )
 
-  const add = Effect.fnUntraced(function*(news: ReadonlyArray<NewRun>, now: number, hints: Hints) {
-    if (news.length === 0) return []
-    const taken = new Set<unknown>()
-    for (const [id] of yield* takenIds(news)) taken.add(id)
-    const held = new Set<unknown>()
-    for (const [key] of yield* takenKeys(news)) held.add(key)
-    const admitted = yield* admittedOf(Families.familiesOf(news.filter(hasBound)))
-    const fresh: Array<Values> = []
-    const answers = news.map((run) => {
-      if (taken.has(run.id) || (run.uniqueKey !== null && held.has(run.uniqueKey))) return false
-      taken.add(run.id)
-      if (run.uniqueKey !== null) held.add(run.uniqueKey)
+  /** Only a run that may have to stay blocked must know beforehand which others will be there. */
+  const known = Effect.fnUntraced(function*(news: ReadonlyArray<NewRun>) {
+    const bounded = news.filter(hasBound)
+    if (bounded.length === 0) return undefined
+    return {
+      ids: new Set((yield* takenIds(news)).map(([id]) => id)),
+      keys: new Set((yield* takenKeys(news)).map(([key]) => key)),
+      admitted: yield* admittedOf(Families.familiesOf(bounded))
+    }
+  })
+
+  /** Those that will be added, in their places. Without bounds, the database finds out which are free. */
+  const placed = Effect.fnUntraced(function*(news: ReadonlyArray<NewRun>, now: number) {
+    const others = yield* known(news)
+    if (others === undefined) return news.map((run) => encodeNew(run, queued(run, now)))
+    const { admitted, ids, keys } = others
+    return news.flatMap((run) => {
+      if (ids.has(run.id) || (run.uniqueKey !== null && keys.has(run.uniqueKey))) return []
+      if (run.uniqueKey !== null) keys.add(run.uniqueKey)
       let place: Place = queued(run, now)
       if (run.job !== null && run.incarnation !== null) {
         const family = Families.familyKey(run.job, run.incarnation)
@@ -138,17 +149,24 @@ export const make = (db: Database): Admission => {
         if (run.serial !== null && before >= run.serial) place = { state: "blocked", orderAt: null }
         else admitted.set(family, before + 1)
       }
-      fresh.push(encodeNew(run, place))
-      return true
+      return [encodeNew(run, place)]
     })
-    yield* forRows(
-      db,
-      newColumns,
-      fresh,
-      (rows) => sql`INSERT INTO ${runs} (ns, ${columns}) SELECT ${ns}, ${columns} FROM ${rows} k`
-    )
-    if (fresh.length > 0) hints.ready = true
-    return answers
+  })
+
+  const add = Effect.fnUntraced(function*(news: ReadonlyArray<NewRun>, now: number, hints: Hints) {
+    const added = new Set<NewRun>()
+    for (const wave of waves(news, ({ id }) => id)) {
+      const inserted = yield* forRows(
+        db,
+        newColumns,
+        yield* placed(wave, now),
+        (rows) => sql`INSERT INTO ${runs} (ns, ${columns}) SELECT ${ns}, ${columns} FROM ${rows} k ${whereFree}`.values
+      )
+      const ids = new Set(inserted.map(([id]) => id))
+      for (const run of wave) if (ids.has(run.id)) added.add(run)
+    }
+    if (added.size > 0) hints.ready = true
+    return news.map((run) => added.has(run))
   })
 
   const promote = Effect.fnUntraced(function*(wanted: Map<string, Families.Family>, now: number, hints: Hints) {
@@ -184,5 +202,12 @@ export const make = (db: Database): Admission => {
     hints.ready = true
   })
 
-  return { lockFor: (news) => lock(Families.familiesOf(news.filter(hasBound))), add, promote }
+  return {
+    lockFor: (news) => lock(Families.familiesOf(news.filter(hasBound))),
+    isOneStep: (news) =>
+      news.length <= dialect.batch(newColumns.length) && !news.some(hasBound) &&
+      new Set(news.map(({ id }) => id)).size === news.length,
+    add,
+    promote
+  }
 }

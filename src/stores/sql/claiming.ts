@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import type { Fragment } from "effect/sql/Statement"
 import type { NewRun, RunRow, Service } from "../../JobStore.ts"
 import type { Admission } from "./admission.ts"
-import { type Database, forRows, signal, type Sql, type Verbs } from "./Database.ts"
+import { type Database, forRows, inOneStep, signal, type Sql, type Verbs } from "./Database.ts"
 import { Hints } from "./Hints.ts"
 import * as Table from "./Table.ts"
 
@@ -144,8 +144,10 @@ export const make = (db: Database, admission: Admission): Verbs<"enqueue" | "cla
   })
 
   return {
-    enqueue: (request) =>
-      request.runs.length === 0 ? Effect.succeed([]) : sql.withTransaction(enqueue(request.runs, request.now)),
+    enqueue: ({ now, runs }) => {
+      const step = enqueue(runs, now)
+      return admission.isOneStep(runs) ? inOneStep(db, step) : sql.withTransaction(step)
+    },
     claim: (request) => request.limit > 0 ? sql.withTransaction(claim(request)) : look(request.lanes, request.now)
   }
 }

@@ -6,40 +6,28 @@
 import * as Effect from "effect/Effect"
 import type { Fragment } from "effect/sql/Statement"
 import type { JobQuery, JobRow } from "../../JobStore.ts"
-import { type Database, forRows, signal, type Sql, type Verbs } from "./Database.ts"
+import { type Database, forRows, inOneStep, signal, type Sql, type Verbs } from "./Database.ts"
 import * as Table from "./Table.ts"
 
 const ids = [Table.jobs.of.id]
 
 export const make = (db: Database): Verbs<"insertJobs" | "jobs"> => {
-  const { jobs, ns, sql } = db
+  const { dialect, jobs, ns, sql } = db
+  const whereFree = sql.literal(dialect.whereFree("id"))
   const columns = sql.literal(Table.list(Table.jobs.columns))
   const wanted = sql.literal(Table.list(Table.jobs.columns, "j"))
 
   const insert = Effect.fnUntraced(function*(rows: ReadonlyArray<JobRow>) {
-    const taken = new Set<unknown>()
-    const existing = yield* forRows(
-      db,
-      ids,
-      rows.map(({ id }) => [id]),
-      (keys) => sql`SELECT j.id FROM ${keys} k CROSS JOIN ${jobs} j WHERE j.ns = ${ns} AND j.id = k.id`.values
-    )
-    for (const [id] of existing) taken.add(id)
-    const fresh: Array<ReadonlyArray<unknown>> = []
-    const answers = rows.map((row) => {
-      if (taken.has(row.id)) return "exists"
-      taken.add(row.id)
-      fresh.push(Table.jobs.encode(row))
-      return "inserted"
-    })
-    yield* forRows(
+    const inserted = yield* forRows(
       db,
       Table.jobs.columns,
-      fresh,
-      (rows) => sql`INSERT INTO ${jobs} (ns, ${columns}) SELECT ${ns}, ${columns} FROM ${rows} k`
+      rows.map(Table.jobs.encode),
+      (rows) => sql`INSERT INTO ${jobs} (ns, ${columns}) SELECT ${ns}, ${columns} FROM ${rows} k ${whereFree}`.values
     )
-    if (fresh.length > 0) yield* signal(db, [{ _tag: "jobs" }])
-    return answers
+    if (inserted.length > 0) yield* signal(db, [{ _tag: "jobs" }])
+    // of an id that is given twice the first row was added
+    const added = new Set(inserted.map(([id]) => id))
+    return rows.map(({ id }) => added.delete(id) ? "inserted" : "exists")
   })
 
   /** Ids that begin with the prefix lie between it and the prefix followed by the greatest code point. */
@@ -76,7 +64,10 @@ export const make = (db: Database): Verbs<"insertJobs" | "jobs"> => {
   }
 
   return {
-    insertJobs: (rows) => rows.length === 0 ? Effect.succeed([]) : sql.withTransaction(insert(rows)),
+    insertJobs: (rows) =>
+      rows.length <= dialect.batch(Table.jobs.columns.length)
+        ? inOneStep(db, insert(rows))
+        : sql.withTransaction(insert(rows)),
     jobs: select
   }
 }

@@ -11,6 +11,7 @@ import * as Families from "./families.ts"
 import { Hints } from "./Hints.ts"
 import { encodeCancel, type Standings } from "./standing.ts"
 import * as Table from "./Table.ts"
+import { waves } from "./waves.ts"
 
 const { of: job } = Table.jobs
 const { of: verdict } = Table.verdicts
@@ -202,7 +203,7 @@ export const make = (db: Database, admission: Admission, standings: Standings): 
   const commit = Effect.fnUntraced(function*(changes: ReadonlyArray<Change>, now: number) {
     const hints = new Hints()
     const answers = new Map<Change, "ok" | "stale">()
-    for (const wave of waves(changes)) {
+    for (const wave of waves(changes, ({ job }) => job)) {
       const carried = yield* carryOut(wave, now, hints)
       wave.forEach((change, i) => answers.set(change, carried[i] ? "ok" : "stale"))
       if (carried.includes(true)) hints.jobs = true
@@ -222,15 +223,3 @@ const continues = (last: VerdictRow, row: VerdictRow): boolean =>
 
 const replacement = (id: string, row: Parameters<typeof Table.jobs.encode>[0]): Values =>
   Table.jobs.encode({ ...row, id }).filter((_, i) => replaced.includes(Table.jobs.columns[i]!))
-
-/** Changes in groups of distinct jobs: a second change of a job is decided on what the first one left. */
-const waves = (changes: ReadonlyArray<Change>): ReadonlyArray<ReadonlyArray<Change>> => {
-  const waves: Array<Array<Change>> = []
-  const count = new Map<string, number>()
-  for (const change of changes) {
-    const wave = count.get(change.job) ?? 0
-    count.set(change.job, wave + 1)
-    ;(waves[wave] ??= []).push(change)
-  }
-  return waves
-}

@@ -56,6 +56,7 @@ export const dialect: Dialect = {
     head: literal(`UPDATE ${table} AS t SET ${Object.entries(set).map((pair) => pair.join(" = ")).join(", ")} FROM`),
     tail: literal(`AS k WHERE ${on}`)
   }),
+  whereFree: (column) => `WHERE true ON CONFLICT DO NOTHING RETURNING ${column}`,
   forUpdate: () => "",
   skipLocked: "",
   exclusive: undefined,

@@ -16,6 +16,20 @@ export const queueing = chapter("enqueue and claim", {
     assert.equal((yield* runOf(store, "a")).payload, "1")
   },
 
+  "a run that was refused takes neither its id nor its key": function*(store) {
+    yield* store.enqueue({ runs: [run("taken"), run("holder", { uniqueKey: "held" })], now: at(0) })
+    const runs = [
+      run("taken", { uniqueKey: "k" }),
+      run("a", { uniqueKey: "k" }),
+      run("b", { uniqueKey: "held" }),
+      run("b", { payload: "second" }),
+      run("b", { payload: "third" })
+    ]
+    const answers = ["duplicate", "added", "duplicate", "added", "duplicate"]
+    assert.deepEqual(yield* store.enqueue({ runs, now: at(0) }), answers)
+    assert.equal((yield* runOf(store, "b")).payload, "second")
+  },
+
   "an id stays taken when its run is over": function*(store) {
     yield* store.enqueue({ runs: [run("a")], now: at(0) })
     const [claimed] = yield* claim(store, at(0))
