@@ -59,7 +59,7 @@ export const make = (parts: DayParts): Days => {
         }
         days &= named
       }
-      if (byWeekNo !== undefined && days !== 0) days &= weekBits(byWeekNo, weekStart, start, length)
+      if (byWeekNo !== undefined && days !== 0) days &= weekBits(byWeekNo, weekStart, month, start, length)
       return days
     }
   }
@@ -109,22 +109,34 @@ const nthOfYear = (day: NthWeekday, year: number, monthStart: number): number =>
   return index < 0 || inMonth < 0 || inMonth > 30 ? 0 : 1 << inMonth
 }
 
-/** The days of a month that lie in one of the weeks. The first week of a year is the first with four days in it. */
-const weekBits = (weeks: ReadonlyArray<number>, weekStart: number, start: number, length: number): number => {
+/** The days of a month that lie in one of the weeks of its year, or of a year beside it. */
+const weekBits = (
+  weeks: ReadonlyArray<number>,
+  weekStart: number,
+  month: number,
+  start: number,
+  length: number
+): number => {
+  const year = (month / 12) | 0
+  const index = month - year * 12
   let days = 0
-  let monday = start - ((Civil.weekday(start) - weekStart + 7) % 7)
-  for (; monday < start + length; monday += 7) {
-    // a week is of the year that has its fourth day
-    const fourth = monday + 3
-    const year = ((Civil.fromDay(fourth) >> 5) / 12) | 0
-    const yearStart = Civil.monthStart(year * 12)
-    const number = (((fourth - yearStart) / 7) | 0) + 1
-    const yearLength = Civil.isLeap(year) ? 366 : 365
-    const fromEnd = -1 - (((yearStart + yearLength - 1 - fourth) / 7) | 0)
-    if (weeks.includes(number) || weeks.includes(fromEnd)) {
-      const shift = monday - start
-      days |= shift < 0 ? 127 >> -shift : 127 << shift
+  for (let of = index === 0 ? year - 1 : year; of <= (index === 11 ? year + 1 : year); of++) {
+    const first = firstWeek(of, weekStart)
+    const end = firstWeek(of + 1, weekStart)
+    for (let i = 0; i < weeks.length; i++) {
+      const n = weeks[i]!
+      const week = n > 0 ? first + 7 * (n - 1) : end + 7 * n
+      const shift = week - start
+      if (week >= first && week < end && shift > -7 && shift < length) {
+        days |= shift < 0 ? 127 >> -shift : 127 << shift
+      }
     }
   }
   return days & (all31 >> (31 - length))
+}
+
+/** The day on which the first week of a year begins, which is the first with four days in it. */
+const firstWeek = (year: number, weekStart: number): number => {
+  const fourth = Civil.monthStart(year * 12) + 3
+  return fourth - ((Civil.weekday(fourth) - weekStart + 7) % 7)
 }

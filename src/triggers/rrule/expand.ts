@@ -43,7 +43,8 @@ export const walls = (rule: Rule, start: number): Walls => {
     const everyDay = rule.byMonth === undefined && rule.byYearDay === undefined && rule.byMonthDay === undefined &&
       rule.byDay === undefined
     const origin = Math.floor(start / unit) * unit
-    return Ticks.make({ days, everyDay, clock, unit, step: interval * unit, origin, moments: picked })
+    const weekdays = weekdayBits(rule)
+    return Ticks.make({ days, everyDay, clock, unit, step: interval * unit, origin, moments: picked, weekdays })
   }
 
   switch (freq) {
@@ -63,8 +64,16 @@ export const walls = (rule: Rule, start: number): Walls => {
       )
     default: {
       const moments = Moments.product(rule.byHour ?? [Math.floor(time / 3600)], minutes, seconds)
-      const periods = Periods.make(freq, interval, weekStart, date)
-      if (bySetPos !== undefined && freq !== "DAILY") return Picked.make(days, periods, moments, bySetPos)
+      // whole weeks keep the weekday
+      const isHopeless = freq === "DAILY" && interval % 7 === 0 &&
+        ((weekdayBits(rule) >> Civil.weekday(date)) & 1) === 0
+      const periods = isHopeless ? Periods.never : Periods.make(freq, interval, weekStart, date)
+      if (bySetPos !== undefined && freq !== "DAILY") {
+        const most = (freq === "YEARLY" ? 366 : freq === "MONTHLY" ? 31 : countBits(weekdayBits(parts))) *
+          moments.length
+        const positions = bySetPos.filter((position) => Math.abs(position) <= most)
+        return positions.length === 0 ? none : Picked.make(days, periods, moments, positions)
+      }
       const picked = Moments.pick(moments, bySetPos)
       return picked.length === 0 ? none : Daily.make(days, interval === 1 ? Periods.always : periods, picked)
     }
@@ -91,6 +100,12 @@ const withDate = (rule: Rule, date: number): Days.DayParts => {
       return rule
   }
 }
+
+/** The weekdays that a rule names without a number: bit 0 = Sunday. */
+const weekdayBits = ({ byDay }: Pick<Rule, "byDay">): number =>
+  byDay === undefined ? 127 : byDay.reduce((bits, { weekday }) => bits | (1 << weekday), 0)
+
+const countBits = (bits: number): number => bits === 0 ? 0 : (bits & 1) + countBits(bits >>> 1)
 
 const none: Walls = { next: () => Infinity, previous: () => -Infinity, count: () => 0 }
 

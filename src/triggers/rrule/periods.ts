@@ -27,6 +27,18 @@ export interface Periods {
 }
 
 /**
+ * No stretch at all.
+ *
+ * @internal
+ */
+export const never: Periods = {
+  next: () => Infinity,
+  previous: () => -Infinity,
+  start: (day) => day,
+  end: (day) => day
+}
+
+/**
  * One stretch without end, where there is no need to tell them apart.
  *
  * @internal
@@ -102,3 +114,6 @@ const months = (size: number, interval: number, origin: number): Periods => {
 
 /** The remainder that is never negative, also of numbers beyond 32 bits, where `%` is slow. */
 export const modulo = (value: number, divisor: number): number => value - Math.floor(value / divisor) * divisor
+
+/** The largest number that divides both. */
+export const greatestCommonDivisor = (a: number, b: number): number => b === 0 ? a : greatestCommonDivisor(b, a % b)

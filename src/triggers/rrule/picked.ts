@@ -11,8 +11,8 @@ import * as Search from "./search.ts"
 
 const day = 86_400
 
-/** How many periods in a row may be without a time at the positions: as in `Search`. */
-const maxMisses = 25_000
+/** After 400 years of periods in a row without a time at the positions there is none: the calendar repeats itself. */
+const maxDays = 146_097 + 366
 
 /**
  * The moments of the days of each period, at the given positions: 1 the first and -1 the last.
@@ -26,9 +26,10 @@ export const make = (days: Days, periods: Periods, moments: Moments, positions: 
   /** What is picked of the period that a day lies in, ascending. */
   const pick = (start: number, end: number): ReadonlyArray<number> => {
     if (start === pickedStart) return picked
+    const size = Search.count(days, periods, start, end + 1) * moments.length
+    if (positions.every((position) => Math.abs(position) > size)) return nothing
     const dates: Array<number> = []
     for (let at = Search.next(days, periods, start); at <= end; at = Search.next(days, periods, at + 1)) dates.push(at)
-    const size = dates.length * moments.length
     const found = new Set<number>()
     for (const position of positions) {
       const index = position > 0 ? position - 1 : size + position
@@ -42,9 +43,11 @@ export const make = (days: Days, periods: Periods, moments: Moments, positions: 
   return {
     next(wall) {
       let at = periods.next(Math.floor(wall / day))
-      for (let misses = 0; at <= lastDay && misses < maxMisses; misses++) {
+      for (let looked = 0; at <= lastDay && looked < maxDays;) {
+        const start = periods.start(at)
         const end = periods.end(at)
-        const walls = pick(periods.start(at), end)
+        const walls = pick(start, end)
+        looked += end + 1 - start
         const index = rank(walls, wall)
         if (index < walls.length) return walls[index]!
         at = Search.next(days, periods, end + 1)
@@ -53,9 +56,11 @@ export const make = (days: Days, periods: Periods, moments: Moments, positions: 
     },
     previous(wall) {
       let at = periods.previous(Math.floor(wall / day))
-      for (let misses = 0; at >= firstDay && misses < maxMisses; misses++) {
+      for (let looked = 0; at >= firstDay && looked < maxDays;) {
         const start = periods.start(at)
-        const walls = pick(start, periods.end(at))
+        const end = periods.end(at)
+        const walls = pick(start, end)
+        looked += end + 1 - start
         const index = rank(walls, wall + 1)
         if (index > 0) return walls[index - 1]!
         at = Search.previous(days, periods, start - 1)
@@ -74,3 +79,5 @@ export const make = (days: Days, periods: Periods, moments: Moments, positions: 
     }
   }
 }
+
+const nothing: ReadonlyArray<number> = []

@@ -36,6 +36,9 @@ export interface RruleSpec {
 
 const day = 86_400
 
+/** What was read last: a text is compiled right after it was brought into its canonical form. */
+let recent: { readonly text: string; readonly recurrence: Recurrence } | undefined
+
 /** @internal */
 export const rrule: Kind<RruleSpec> = {
   schema: () =>
@@ -48,10 +51,12 @@ export const rrule: Kind<RruleSpec> = {
 
   normalize({ gap, overlap, text, timeZone }) {
     const recurrence = parsed(text)
+    const canonical = recurrence === undefined ? text : format(recurrence)
+    if (recurrence !== undefined) recent = { text: canonical, recurrence }
     const isDefaultZone = timeZone === "UTC" && recurrence !== undefined && !namesZone(recurrence)
     return {
       _tag: "rrule",
-      text: recurrence === undefined ? text : format(recurrence),
+      text: canonical,
       ...(timeZone === undefined || isDefaultZone ? {} : { timeZone }),
       ...(gap === undefined || gap === "shift" ? {} : { gap }),
       ...(overlap === undefined || overlap === "first" ? {} : { overlap })
@@ -59,7 +64,7 @@ export const rrule: Kind<RruleSpec> = {
   },
 
   compile(spec) {
-    const recurrence = parse(spec.text)
+    const recurrence = recent?.text === spec.text ? recent.recurrence : parse(spec.text)
     const { rule, start } = recurrence
     checkChoice("gap", spec.gap, ClockChange.gaps)
     checkChoice("overlap", spec.overlap, ClockChange.overlaps)

@@ -7,12 +7,14 @@ import * as Civil from "../civil.ts"
 import type { Days } from "./days.ts"
 import { firstDay, lastDay, type Periods } from "./periods.ts"
 
+/** The calendar repeats itself after 400 years: what is in none of these months is in none at all. */
+const maxEmptyMonths = 4800
+
 /**
- * How many times set and periods may miss each other in turn before they are said never to meet. What both do repeats
- * itself, weekdays included, within 400 years of the calendar, which are 20,871 weeks and 4,800 months; either moves on by
- * a week, a month or more wherever the two can miss each other for good.
+ * How many times set and periods may miss each other in turn before they are said never to meet: more often than there are
+ * weeks in 400 years. Those that miss each other for good by their weekdays are told before any search.
  */
-const maxMisses = 60_000
+const maxMisses = 50_000
 
 /**
  * The first day at or after `day`, or Infinity for none.
@@ -20,18 +22,22 @@ const maxMisses = 60_000
  * @internal
  */
 export const next = (days: Days, periods: Periods, day: number): number => {
-  for (let misses = 0; misses < maxMisses; misses++) {
+  let empty = 0
+  for (let misses = 0; misses < maxMisses;) {
     day = periods.next(day)
     if (day > lastDay) return Infinity
     const packed = Civil.fromDay(day)
     const start = day - (packed & 31) + 1
     const rest = days.of(packed >> 5, start) & (-1 << (day - start))
     if (rest === 0) {
+      if (++empty > maxEmptyMonths) return Infinity
       day = Civil.monthStart((packed >> 5) + 1)
     } else {
       const found = start + 31 - Math.clz32(rest & -rest)
       if (found === day || found <= periods.end(day)) return found
       day = found
+      empty = 0
+      misses++
     }
   }
   return Infinity
@@ -43,18 +49,22 @@ export const next = (days: Days, periods: Periods, day: number): number => {
  * @internal
  */
 export const previous = (days: Days, periods: Periods, day: number): number => {
-  for (let misses = 0; misses < maxMisses; misses++) {
+  let empty = 0
+  for (let misses = 0; misses < maxMisses;) {
     day = periods.previous(day)
     if (day < firstDay) return -Infinity
     const packed = Civil.fromDay(day)
     const start = day - (packed & 31) + 1
     const rest = days.of(packed >> 5, start) & ~(-2 << (day - start))
     if (rest === 0) {
+      if (++empty > maxEmptyMonths) return -Infinity
       day = start - 1
     } else {
       const found = start + 31 - Math.clz32(rest)
       if (found === day || found >= periods.start(day)) return found
       day = found
+      empty = 0
+      misses++
     }
   }
   return -Infinity

@@ -4,11 +4,12 @@
  *
  * @since 0.1.0
  */
+import * as Civil from "../civil.ts"
 import type { Walls } from "../zone/clockChange.ts"
 import type { Clock } from "./clock.ts"
 import type { Days } from "./days.ts"
 import { type Moments, rank } from "./moments.ts"
-import { always, firstDay, lastDay, modulo, type Periods } from "./periods.ts"
+import { always, firstDay, greatestCommonDivisor, lastDay, modulo, never, type Periods } from "./periods.ts"
 import * as Search from "./search.ts"
 
 const day = 86_400
@@ -19,6 +20,8 @@ export interface Ticks {
   readonly days: Days
   /** Whether all dates are. */
   readonly everyDay: boolean
+  /** Of the dates, the weekdays that are allowed: bit 0 = Sunday. */
+  readonly weekdays: number
   /** The times of day that are allowed, in whole units. */
   readonly clock: Clock
   /** An hour, a minute or a second, in seconds. */
@@ -37,7 +40,7 @@ export interface Ticks {
  *
  * @internal
  */
-export const make = ({ clock, days, everyDay, moments, origin, step, unit }: Ticks): Walls => {
+export const make = ({ clock, days, everyDay, moments, origin, step, unit, weekdays }: Ticks): Walls => {
   const everyTime = clock.size === day / unit
   const shiftOf = (date: number): number => modulo(origin - date * day, step)
 
@@ -62,7 +65,7 @@ export const make = ({ clock, days, everyDay, moments, origin, step, unit }: Tic
     return -1
   }
 
-  const { countOf, periods } = datesOfTicks({ clock, everyTime, origin, shiftOf, step, unit })
+  const { countOf, periods } = datesOfTicks({ clock, everyTime, origin, shiftOf, step, unit, weekdays })
 
   /** The first kept tick at or after `wall`, or Infinity. */
   const nextTick = (wall: number): number => {
@@ -139,27 +142,37 @@ export const make = ({ clock, days, everyDay, moments, origin, step, unit }: Tic
   }
 }
 
+/**
+ * Whether a tick can fall on an allowed time of an allowed weekday: of all times of the week, those recur that have the
+ * remainder of the ticks by the greatest common divisor of step and week.
+ */
+const isReachable = (clock: Clock, unit: number, weekdays: number, step: number, origin: number): boolean => {
+  const divisor = greatestCommonDivisor(step, 7 * day)
+  if (divisor === unit) return true
+  for (let date = 0; date < 7; date++) {
+    if (((weekdays >> Civil.weekday(date)) & 1) === 0) continue
+    const remainder = modulo(origin - date * day, divisor)
+    for (let time = clock.next(0); time >= 0; time = time + unit < day ? clock.next(time + unit) : -1) {
+      if (time % divisor === remainder) return true
+    }
+  }
+  return false
+}
+
 /** The dates that have a kept tick, whatever dates are allowed, and how many each has; `undefined` for all times. */
-const datesOfTicks = ({ clock, everyTime, origin, shiftOf, step, unit }: {
+const datesOfTicks = ({ clock, everyTime, origin, shiftOf, step, unit, weekdays }: {
   readonly clock: Clock
   readonly everyTime: boolean
   readonly origin: number
   readonly shiftOf: (date: number) => number
   readonly step: number
   readonly unit: number
+  readonly weekdays: number
 }): { readonly periods: Periods; readonly countOf: ((date: number) => number) | undefined } => {
   if (step === unit) return { periods: always, countOf: undefined }
 
-  // of the times of day that are allowed, those with a remainder by the greatest common divisor of step and day recur
-  const divisor = greatestCommonDivisor(step, day)
-  const remainder = modulo(origin, divisor)
-  const isReachable = (time: number): boolean => time % divisor === remainder
+  if (!isReachable(clock, unit, weekdays, step, origin)) return { periods: never, countOf: () => 0 }
   const single = (isDate: (date: number) => boolean): Periods => {
-    let reachable = everyTime
-    for (let time = clock.next(0); time >= 0 && !reachable; time = time + unit < day ? clock.next(time + unit) : -1) {
-      reachable = isReachable(time)
-    }
-    if (!reachable) return never
     // a step longer than a day leaves days out, and goes over them at once
     const nextTickDate = (date: number): number =>
       step <= day ? date : Math.floor((origin + Math.ceil((date * day - origin) / step) * step) / day)
@@ -197,12 +210,3 @@ const datesOfTicks = ({ clock, everyTime, origin, shiftOf, step, unit }: {
   const countOf = (date: number): number => counts[shiftOf(date) / unit]!
   return { periods: counts.every((n) => n > 0) ? always : single((date) => countOf(date) > 0), countOf }
 }
-
-const never: Periods = {
-  next: () => Infinity,
-  previous: () => -Infinity,
-  start: (date) => date,
-  end: (date) => date
-}
-
-const greatestCommonDivisor = (a: number, b: number): number => b === 0 ? a : greatestCommonDivisor(b, a % b)
