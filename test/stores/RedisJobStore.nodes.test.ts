@@ -10,6 +10,7 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import { Redis } from "effect/persistence"
 import * as Queue from "effect/Queue"
+import * as References from "effect/References"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import { JobStore, type Service, type Signal } from "../../src/JobStore.ts"
@@ -19,6 +20,8 @@ const { at, job, occurrence, run } = Suite
 const lanes = ["default/Task"]
 const now = at(1000)
 const count = (n: number) => Array.from({ length: n }, (_, i) => i)
+/** The client logs that its connection broke. */
+const silently = Effect.provideService(References.MinimumLogLevel, "None")
 const together = { concurrency: "unbounded" } as const
 
 /** Claims and settles until nothing is left; answers with the ids. */
@@ -134,7 +137,7 @@ describe.skipIf(isMissing)("several connections to one Redis", () => {
           there.enqueue({ runs: [run("lost")], now })
         ], together)
       )
-    }), 60_000)
+    }).pipe(silently), 60_000)
 
   it.live("listen again, and look at everything, when a subscription fails", () =>
     Effect.gen(function*() {
@@ -204,7 +207,7 @@ describe.skipIf(isMissing)("a connection that is cut", () => {
       const ids = yield* work(store, "n1")
       assert.strictEqual(ids.length, 2_400)
       assert.strictEqual(new Set(ids).size, 2_400)
-    }), 60_000)
+    }).pipe(silently), 60_000)
 })
 
 describe.skipIf(isMissing)("in lock step with the memory store", () => {
