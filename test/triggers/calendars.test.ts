@@ -4,6 +4,7 @@ import * as Equal from "effect/Equal"
 import * as Hash from "effect/Hash"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import { TriggerLaws } from "../../src/testing/index.ts"
 import * as Trigger from "../../src/Trigger.ts"
 
 const { Calendar } = Trigger
@@ -253,5 +254,47 @@ describe("an iCalendar file", () => {
     assert.strictEqual(fails(event("DTSTART:20260101", "DURATION:one day")), "syntax")
     assert.strictEqual(fails(event("DTSTART:20260101T000000Z", "DTEND;TZID=Mars/Olympus:20260102T000000")), "timeZone")
     fails(event("DTSTART;VALUE=DATE:20260101", "RRULE:FREQ=SOMETIMES"))
+  })
+
+  it("with a few changes is a calendar or a TriggerError, and soon", () => {
+    const random = TriggerLaws.random(99)
+    const text = [
+      "BEGIN:VCALENDAR",
+      "BEGIN:VEVENT",
+      "DTSTART;TZID=\"Europe/Warsaw\":20260301T100000",
+      "DTEND;TZID=Europe/Warsaw:20260301T113000",
+      "RRULE:FREQ=MONTHLY;BYDAY=1MO;COUNT=4",
+      "EXDATE;TZID=Europe/Warsaw:20260504T100000,20260601T100000",
+      "END:VEVENT",
+      "BEGIN:VEVENT",
+      "DTSTART;VALUE=DATE:20261225",
+      "DURATION:P2D",
+      "END:VEVENT",
+      "END:VCALENDAR"
+    ].join("\r\n")
+    const begun = performance.now()
+    for (let round = 0; round < 2000; round++) {
+      let changed = text
+      for (let n = random.int(1, 4); n > 0; n--) {
+        const at = random.int(0, changed.length)
+        const piece = random.pick([
+          "",
+          ",".repeat(30),
+          ";",
+          ":",
+          "\"",
+          "9",
+          "\r\n ",
+          "P",
+          "Z",
+          "RDATE:20260101",
+          "\u0000"
+        ])
+        changed = changed.slice(0, at) + piece + changed.slice(at + random.int(0, 5))
+      }
+      const result = Calendar.fromICalendar(changed)
+      if (Result.isSuccess(result)) Calendar.covers(result.success, "2026-06-01")
+    }
+    assert.isBelow(performance.now() - begun, 10_000)
   })
 })

@@ -105,7 +105,7 @@ const all = (event: ReadonlyArray<Property>, name: string, timeZone: string): Re
 
 const parse = (line: string): Property => {
   // a parameter may be quoted, and then may hold colons and semicolons
-  const match = /^([A-Za-z0-9-]+)((?:;[A-Za-z0-9-]+=(?:"[^"]*"|[^";:]*)(?:,(?:"[^"]*"|[^";:]*))*)*):(.*)$/.exec(line)
+  const match = /^([A-Za-z0-9-]+)((?:;[A-Za-z0-9-]+=(?:"[^"]*"|[^";:,]*)(?:,(?:"[^"]*"|[^";:,]*))*)*):(.*)$/.exec(line)
   if (match === null) throw fault(line, `a line such as "DTSTART;VALUE=DATE:20261225"`)
   const [, name, parameters, value] = match as unknown as [string, string, string, string]
   return {
