@@ -26,10 +26,20 @@ export const after: Kind<AfterSpec> = {
 
   compile(spec) {
     const millis = spec.millis === 0 ? 0 : Instant.checkDuration("duration", spec.millis)
+    // as every trigger it ends where DateTime does
     return {
-      next: (after, anchor) => anchor + millis > after ? anchor + millis : undefined,
-      previous: (before, anchor) => anchor + millis < before ? anchor + millis : undefined,
-      count: (from, to, anchor) => anchor + millis > from && anchor + millis <= to ? 1 : 0,
+      next(after, anchor) {
+        const at = anchor + millis
+        return at > after && at <= Instant.max ? at : undefined
+      },
+      previous(before, anchor) {
+        const at = anchor + millis
+        return at < before && at <= Instant.max ? at : undefined
+      },
+      count(from, to, anchor) {
+        const at = anchor + millis
+        return at > from && at <= Math.min(to, Instant.max) ? 1 : 0
+      },
       canFire: (from, to) => from <= to
     }
   }
