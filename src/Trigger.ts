@@ -740,13 +740,13 @@ export interface RruleOptions {
  * **Details**
  *
  * The text has the lines `DTSTART`, `RRULE`, `RDATE` and `EXDATE`, folded or not, or a rule alone. All frequencies and all
- * parts of the RFC are known; what the RFC forbids, alone or together, is refused with its part and position. Between two
- * frequencies nothing depends on how old the rule is.
+ * parts of the RFC are known; what the RFC forbids, alone or together, is refused with its part and position. No question
+ * costs more because the rule is old.
  *
  * - With `DTSTART`, instants are those at or after the anchor, and `COUNT` is counted from `DTSTART`. Without it, the
  *   anchor is the start: instants are strictly after it, and `COUNT` is counted from there.
- * - A `DTSTART` that the rule does not match is no instance. `COUNT` counts instances as the rule writes them, before
- *   `EXDATE` and clock changes.
+ * - A `DTSTART` that the rule does not match is no instance. `COUNT` counts instances as they fire, excluded ones (`EXDATE`)
+ *   included; with `gap: "skip"`, what falls into a gap neither fires nor counts.
  * - A rule that looks into hours or less counts them on the wall clock. `overlap: "both"` lets it fire in both passes of a
  *   repeated hour.
  * - A part that the rule leaves out is taken from the start. `BYWEEKNO` without a day means the start's weekday.

@@ -171,8 +171,8 @@ export const rrule: Kind<RruleSpec> = {
 }
 
 /**
- * The wall time of the n-th instance at or after `from`, or Infinity when there are fewer. Where gaps are skipped, what
- * falls in them does not count: RFC 5545, section 3.3.10.
+ * The wall time of the n-th instance at or after `from`, or Infinity when there are fewer. Instances are counted as they
+ * fire: what falls into a skipped gap does not count, and two that a gap moves to one instant count once.
  */
 const lastCounted = (
   zoned: Omit<ClockChange.ZonedWalls, "walls">,
@@ -180,18 +180,19 @@ const lastCounted = (
   from: number,
   n: number
 ): number => {
-  let last = Expand.nth(walls, from, n)
-  if (zoned.gap !== "skip" || !Walls.isEverShown({ ...zoned, walls: Expand.within(walls, from, Infinity) })) return last
+  if (!Walls.isEverShown({ ...zoned, walls: Expand.within(walls, from, Infinity) })) return Infinity
   let first = from
   let missing = n
-  while (last < Infinity) {
+  while (true) {
+    const last = Expand.nth(walls, first, missing)
+    if (last === Infinity) return last
+    // zones are known from 1970 on; what lies before is counted as it is written
+    if (first < 0) missing -= walls.count(first, Math.min(0, last + 1))
     const shown = { ...zoned, overlap: "first", walls: Expand.within(walls, first, last) } as const
     missing -= ClockChange.count(shown, first - 2 * day, last + 2 * day)
-    if (missing <= 0) break
+    if (missing <= 0) return last
     first = last + 1
-    last = Expand.nth(walls, first, missing)
   }
-  return last
 }
 
 const namesZone = ({ start }: Recurrence): boolean => start?.form === "zoned" || start?.form === "utc"
