@@ -52,7 +52,6 @@
  *
  * @since 0.1.0
  */
-import * as NodeRedis from "@effect/platform-node/NodeRedis"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { Redis } from "effect/persistence/Redis"
@@ -148,20 +147,33 @@ export const make: (options?: Options) => Effect.Effect<Service, StoreError, Red
 export const layer = (options?: Options): Layer.Layer<JobStore, StoreError, Redis> =>
   Layer.effect(JobStore, make(options))
 
+/** Loaded when it is asked for, so that `layer` works where these packages are not installed. */
+const connection = (url: string): Layer.Layer<Redis, StoreError> =>
+  Layer.unwrap(Effect.map(
+    Effect.tryPromise({
+      try: () => import("@effect/platform-node/NodeRedis"),
+      catch: (cause) =>
+        new StoreError({
+          verb: "open",
+          retryable: false,
+          message: "layerUrl connects with the packages @effect/platform-node and redis, which cannot be loaded: " +
+            "install them, or use layer over a Redis service of another kind",
+          cause
+        })
+    }),
+    (NodeRedis) =>
+      // while the server is away a verb is to fail, so that the scheduler can say so and try again
+      Layer.catch(
+        NodeRedis.layer({ url, disableOfflineQueue: true }),
+        (error) => Layer.effectContext(Effect.fail(storeError("open", error)))
+      )
+  ))
+
 /**
- * A store with a connection of its own, and that connection.
+ * A store with a connection of its own, and that connection. It needs the packages `@effect/platform-node` and `redis`.
  *
  * @category layers
  * @since 0.1.0
  */
-export const layerUrl = (
-  url: string,
-  options?: Options
-): Layer.Layer<JobStore | Redis | NodeRedis.NodeRedis, StoreError> =>
-  layer(options).pipe(Layer.provideMerge(
-    Layer.catch(
-      // while the server is away a verb is to fail, so that the scheduler can say so and try again
-      NodeRedis.layer({ url, disableOfflineQueue: true }),
-      (error) => Layer.effectContext(Effect.fail(storeError("open", error)))
-    )
-  ))
+export const layerUrl = (url: string, options?: Options): Layer.Layer<JobStore | Redis, StoreError> =>
+  layer(options).pipe(Layer.provideMerge(connection(url)))
