@@ -38,7 +38,7 @@ describe("text of triggers with a value changed", () => {
   it("is a trigger that answers, or a TriggerError, and soon", () => {
     const random = TriggerLaws.random(4242)
     let made = 0
-    for (let round = 0; round < 1000; round++) {
+    for (let round = 0; round < 500; round++) {
       let json: unknown = TriggerLaws.trigger(random).spec
       for (let n = random.int(1, 2); n > 0; n--) json = changed(random, json)
       const text = JSON.stringify(json)
@@ -57,6 +57,6 @@ describe("text of triggers with a value changed", () => {
       }
       assert.isBelow(performance.now() - begun, 5000, text)
     }
-    assert.isAbove(made, 50)
+    assert.isAbove(made, 25)
   }, 120_000)
 })
