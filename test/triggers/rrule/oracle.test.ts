@@ -34,7 +34,7 @@ describe("a recurrence rule, beside a naive oracle", () => {
     it(`${freq}: the same instants, forwards, backwards and counted`, () => {
       const random = Random.make(0x5545 + freq.length * 31 + freq.charCodeAt(0))
       let fired = 0
-      for (let round = 0; round < (freq === "SECONDLY" ? 30 : 120); round++) {
+      for (let round = 0; round < (freq === "SECONDLY" ? 15 : 100); round++) {
         const start = Date.UTC(random.int(1972, 2040), random.int(0, 11), random.int(1, 31)) +
           random.int(0, 86_399) * 1000
         const end = start + windows[freq] * day
@@ -70,7 +70,7 @@ describe("a recurrence rule, beside a naive oracle", () => {
         fired += found.length
       }
       assert.isAbove(fired, 300)
-    })
+    }, 60_000)
   }
 
   const zones: ReadonlyArray<readonly [zone: string, around: string]> = [
