@@ -9,7 +9,7 @@ describe.skipIf(isMissing)("RedisJobStore keeps the contract", () => {
   for (const [chapter, cases] of chapters) {
     describe(chapter, () => {
       for (const { name, run } of cases) {
-        it.effect(name, () => Effect.provide(run, freshStore()))
+        it.effect(name, () => Effect.provide(run, freshStore()), 60_000)
       }
     })
   }

@@ -2,8 +2,10 @@ import { assert, describe, it } from "@effect/vitest"
 import { RedisJobStore } from "effect-scheduler/redis"
 import { JobStoreSuite as Suite } from "effect-scheduler/testing"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import { Redis } from "effect/persistence"
+import { TestClock } from "effect/testing"
 import { JobStore } from "../../src/JobStore.ts"
 import { connection, freshOptions, freshStore, isMissing, keysOf, url } from "./redis/server.ts"
 
@@ -181,6 +183,24 @@ describe.skipIf(isMissing)("RedisJobStore", () => {
       assert.isFalse(error.retryable)
       assert.include(error.message, "WRONGTYPE")
       assert.strictEqual(error.verb, "enqueue")
+    }).pipe(Effect.provide(connection)))
+
+  it.effect("does not wait for ever for an answer", () =>
+    Effect.gen(function*() {
+      const redis = yield* Redis.Redis
+      let isSilent = false
+      const store = yield* Effect.provideService(RedisJobStore.make(freshOptions()), Redis.Redis, {
+        ...redis,
+        eval: (script) => (...params) => isSilent ? Effect.never : redis.eval(script)(...params)
+      })
+      isSilent = true
+      const fiber = yield* Effect.forkChild(Effect.flip(store.claim({ node: "n", lanes, limit: 1, now: at(0) })), {
+        startImmediately: true
+      })
+      yield* TestClock.adjust("10 seconds")
+      const error = yield* Fiber.join(fiber)
+      assert.isTrue(error.retryable)
+      assert.strictEqual(error.message, "Redis gave no answer within 10 seconds")
     }).pipe(Effect.provide(connection)))
 
   it.effect("takes any text for a name", () =>

@@ -65,6 +65,16 @@ export class Server {
     throw new Error(`redis-server does not answer at ${this.url}`)
   }
 
+  async command(...words: ReadonlyArray<string>): Promise<unknown> {
+    const client = createClient({ url: this.url })
+    await client.connect()
+    try {
+      return await client.sendCommand(words)
+    } finally {
+      client.destroy()
+    }
+  }
+
   /** As a crash would: nothing is saved that was not. */
   async kill(): Promise<void> {
     const process = this.process
