@@ -9,12 +9,13 @@
  *
  * A commit is on the server's disk before a verb answers, unless the server is told otherwise (`synchronous_commit`). Processes wake each
  * other through `LISTEN` and `NOTIFY`, for which a store has a connection of its own beside the client's pool. While that connection is
- * lost they find new work when they poll, and it is made again.
+ * lost they find new work when they poll, and it is made again. It also shows that its process lives: what a process held that was killed
+ * is taken over at the second look two seconds or more after its connection has ended, and not only when its lease is over.
  *
  * **Gotchas**
  *
  * A pooler that hands out connections per transaction cannot listen: give the store a client that reaches the server directly, or
- * `listen: false`. Transactions are expected to be `READ COMMITTED`, PostgreSQL's default; in a stricter one of the caller's a verb may
+ * `listen: false` (processes poll then, and a killed one is missed when its lease is over). Transactions are expected to be `READ COMMITTED`, PostgreSQL's default; in a stricter one of the caller's a verb may
  * fail where somebody else was faster, with an error that says that it may be tried again.
  *
  * **Example** (Jobs in a database)
@@ -51,6 +52,7 @@ import { JobStore, type Service } from "../JobStore.ts"
 import { StoreError } from "../SchedulerError.ts"
 import * as Channel from "./postgres/Channel.ts"
 import { dialect } from "./postgres/dialect.ts"
+import * as Sessions from "./postgres/sessions.ts"
 import { nameIn, type Tables } from "./sql/Database.ts"
 import { storeError } from "./sql/errors.ts"
 import * as Host from "./sql/Host.ts"
@@ -121,12 +123,15 @@ export const make: (options?: Options) => Effect.Effect<Service, StoreError, PgC
     const { listen = true, namespace = "default" } = options
     const tables = yield* tablesOf(options)
     yield* onClient(options.migrate === false ? Migrations.check(tables) : Migrations.migrate(tables))
+    const sessions = listen ? Sessions.make(client, { nodes: nameIn(tables)("nodes"), namespace }) : undefined
     return yield* onClient(SqlJobStore.make({
       ...tables,
       namespace,
-      hub: yield* listen ? Channel.make(client, channelOf(tables, namespace)) : Hub.make,
+      hub: yield* sessions === undefined
+        ? Hub.make
+        : Channel.make(client, { channel: channelOf(tables, namespace), sessions }),
       capabilities: { shared: true, push: listen, transactions: true, durability: "power" },
-      host: Host.make(options)
+      host: Host.make(options, sessions)
     }))
   })
 

@@ -4,8 +4,10 @@ import { JobStoreSuite as Suite } from "effect-scheduler/testing"
 import type * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
+import * as Scope from "effect/Scope"
 import { SqlClient } from "effect/sql/SqlClient"
 import * as Statement from "effect/sql/Statement"
 import * as Stream from "effect/Stream"
@@ -171,8 +173,7 @@ describe.runIf(isRunning)("PostgresJobStore", () => {
       Effect.gen(function*() {
         const [one, two] = yield* several(2)
         const heard = yield* listen(two!.store)
-        yield* one!.sql`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-          WHERE query LIKE ${"LISTEN%"} AND pid <> pg_backend_pid()`
+        yield* one!.cut
         yield* until(() => heard.some(({ _tag }) => _tag === "jobs") && heard.some(({ _tag }) => _tag === "ready"))
         // the other one has to reconnect too before it can tell
         yield* Effect.sleep("500 millis")
@@ -190,6 +191,58 @@ describe.runIf(isRunning)("PostgresJobStore", () => {
         yield* until(() => here!.length === 1)
         yield* Effect.sleep("100 millis")
         assert.deepStrictEqual(there, [])
+      }))
+  })
+
+  describe("a process that is gone", () => {
+    /** Two processes of machines that know nothing of each other; one of them holds a run. */
+    const holding = Effect.gen(function*() {
+      const { open } = yield* opener
+      const here = yield* open({ host: "here" })
+      const scope = yield* Scope.make()
+      const there = yield* Scope.provide(open({ host: "there" }), scope)
+      yield* here.store.beat({ id: "n1", host: "here", pid: process.pid, expiresAt: at(1e6) })
+      yield* there.store.beat({ id: "n2", host: "there", pid: process.pid, expiresAt: at(1e6) })
+      yield* there.store.enqueue({ runs: [run("r1")], now: at(0) })
+      yield* there.store.claim({ node: "n2", lanes: ["default/Task"], limit: 1, now: at(0) })
+      const reap = (now: number) =>
+        Effect.map(here.store.reap({ now: at(now), includeExpired: false, limit: 10 }), ({ released }) => released)
+      return { here, reap, die: Scope.close(scope, Exit.void) }
+    })
+
+    it.live("loses its claims when its lock has been free for a while; one that lives does not", () =>
+      Effect.gen(function*() {
+        const { die, reap } = yield* holding
+        assert.deepStrictEqual(yield* reap(1000), [])
+        assert.deepStrictEqual(yield* reap(9000), [])
+        yield* die
+        yield* Effect.sleep("100 millis")
+        assert.deepStrictEqual(yield* reap(10_000), [])
+        assert.deepStrictEqual(yield* reap(11_999), [])
+        assert.deepStrictEqual(yield* reap(12_000), ["r1"])
+      }))
+
+    it.live("is not one whose connection was cut and that has another", () =>
+      Effect.gen(function*() {
+        const { here, reap } = yield* holding
+        assert.deepStrictEqual(yield* reap(1000), [])
+        yield* here.cut
+        for (let now = 2000; now < 20_000; now += 1000) {
+          assert.deepStrictEqual(yield* reap(now), [])
+          yield* Effect.sleep("30 millis")
+        }
+        yield* Effect.sleep("500 millis")
+        assert.deepStrictEqual(yield* reap(30_000), [])
+        assert.deepStrictEqual(yield* reap(40_000), [])
+      }))
+
+    it.live("is recognised by its number on the same machine, at once", () =>
+      Effect.gen(function*() {
+        const { store } = yield* Effect.flatMap(opener, ({ open }) => open({ host: "here", listen: false }))
+        yield* store.beat({ id: "n1", host: "here", pid: 2 ** 30, expiresAt: at(1e6) })
+        yield* store.enqueue({ runs: [run("r1")], now: at(0) })
+        yield* store.claim({ node: "n1", lanes: ["default/Task"], limit: 1, now: at(0) })
+        assert.deepStrictEqual((yield* store.reap({ now: at(1), includeExpired: false, limit: 10 })).released, ["r1"])
       }))
   })
 

@@ -21,11 +21,13 @@ import type { Signal } from "../../JobStore.ts"
 import { storeError } from "../sql/errors.ts"
 import * as Hub from "../sql/Hub.ts"
 import { decode, encode } from "./payload.ts"
+import type * as Sessions from "./sessions.ts"
 
 /** How long hints that follow one that went out are collected. */
 const pause = "10 millis"
 
-const reconnecting = Schedule.min([Schedule.exponential("100 millis"), Schedule.spaced("5 seconds")])
+/** Sooner than others take a lost connection for a lost process. */
+const reconnecting = Schedule.min([Schedule.exponential("100 millis"), Schedule.spaced("1 second")])
 
 /** Something may have happened while nobody listened. */
 const anything: ReadonlyArray<Signal> = [{ _tag: "jobs" }, { _tag: "ready" }]
@@ -38,8 +40,8 @@ const anything: ReadonlyArray<Signal> = [{ _tag: "jobs" }, { _tag: "ready" }]
  */
 export const make: (
   client: PgClient,
-  channel: string
-) => Effect.Effect<Hub.Hub, never, Scope.Scope> = Effect.fnUntraced(function*(client, channel) {
+  options: { readonly channel: string; readonly sessions: Sessions.Listener }
+) => Effect.Effect<Hub.Hub, never, Scope.Scope> = Effect.fnUntraced(function*(client, { channel, sessions }) {
   const local = yield* Hub.make
   const outgoing = yield* Queue.sliding<Signal>(1024)
   const tried = yield* Deferred.make<void>()
@@ -88,6 +90,7 @@ export const make: (
       ({ pin }) => pin
     )
     const incoming = yield* connection.listen(channel)
+    yield* sessions.connected(connection)
     yield* Deferred.succeed(tried, undefined)
     yield* found
     yield* local.publish(anything)
@@ -95,7 +98,9 @@ export const make: (
   }))
 
   yield* session.pipe(
-    Effect.tapError((error) => Effect.andThen(lost(error), Deferred.succeed(tried, undefined))),
+    Effect.tapError((error) =>
+      lost(error).pipe(Effect.andThen(Deferred.succeed(tried, undefined)), Effect.andThen(sessions.lost))
+    ),
     Effect.retry(reconnecting),
     // whatever the program's clock is, a server does not wait for it
     Effect.provideService(Clock.Clock, Clock.Clock.defaultValue()),

@@ -1,9 +1,10 @@
 /**
- * What a store can know about the processes of its own machine.
+ * What a store can know about the processes that work on it.
  *
  * @since 0.1.0
  */
 import * as Os from "node:os"
+import type { Sql } from "./Database.ts"
 
 /**
  * @category models
@@ -11,7 +12,21 @@ import * as Os from "node:os"
  */
 export interface Host {
   readonly name: string
+  /** Whether a process of this machine lives. */
   readonly isAlive: (pid: number) => boolean
+  /** Where the database knows which processes are connected. */
+  readonly sessions?: Sessions | undefined
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Sessions {
+  /** By which others can tell whether this process lives; `null` while they cannot. */
+  readonly own: () => number | null
+  /** Those whose processes are gone. */
+  readonly gone: (sessions: ReadonlyArray<number>, now: number) => Sql<ReadonlySet<number>>
 }
 
 /**
@@ -44,7 +59,8 @@ const isAlive = (pid: number): boolean => {
  * @category constructors
  * @since 0.1.0
  */
-export const make = (options: Options): Host => ({
+export const make = (options: Options, sessions?: Sessions): Host => ({
   name: options.host ?? Os.hostname(),
-  isAlive: options.isAlive ?? isAlive
+  isAlive: options.isAlive ?? isAlive,
+  sessions
 })

@@ -6,7 +6,7 @@
 import * as Effect from "effect/Effect"
 import type { Held, NodeRow, Service } from "../../JobStore.ts"
 import type { Admission } from "./admission.ts"
-import { type Database, forRows, signal, type Verbs } from "./Database.ts"
+import { type Database, forRows, signal, type Sql, type Verbs } from "./Database.ts"
 import { familiesOf } from "./families.ts"
 import { Hints } from "./Hints.ts"
 import type { Host } from "./Host.ts"
@@ -19,17 +19,24 @@ export const make = (
   db: Database,
   admission: Admission,
   standings: Standings,
-  host: Host
+  machine: Host
 ): Verbs<"beat" | "leave" | "reap"> => {
   const { dialect, nodes, ns, runs, sql } = db
   const lockNodes = sql.literal(dialect.forUpdate("n", "id"))
+  const session = () => machine.sessions?.own() ?? null
+  const lostSessions = (sessions: ReadonlyArray<number>, now: number): Sql<ReadonlySet<number>> =>
+    machine.sessions === undefined || sessions.length === 0
+      ? Effect.succeed(new Set())
+      : machine.sessions.gone(sessions, now)
 
   const beat = Effect.fnUntraced(function*({ expiresAt, host, id, pid }: NodeRow) {
     const known = yield* sql`SELECT n.id FROM ${nodes} n WHERE n.ns = ${ns} AND n.id = ${id} ${lockNodes}`.values
     // a lease is never away while it is renewed: whoever looks for lost nodes would take its claims
     yield* known.length > 0
-      ? sql`UPDATE ${nodes} SET host = ${host}, pid = ${pid}, expires_at = ${expiresAt} WHERE ns = ${ns} AND id = ${id}`
-      : sql`INSERT INTO ${nodes} (ns, id, host, pid, expires_at) VALUES (${ns}, ${id}, ${host}, ${pid}, ${expiresAt})`
+      ? sql`UPDATE ${nodes} SET host = ${host}, pid = ${pid}, session = ${session()}, expires_at = ${expiresAt}
+          WHERE ns = ${ns} AND id = ${id}`
+      : sql`INSERT INTO ${nodes} (ns, id, host, pid, session, expires_at)
+          VALUES (${ns}, ${id}, ${host}, ${pid}, ${session()}, ${expiresAt})`
     const held = yield* sql`SELECT r.id, r.fence, r.cancel FROM ${runs} r WHERE r.ns = ${ns} AND r.node = ${id}`
       .values
     return held.map(([run, fence, cancel]): Held => ({
@@ -74,13 +81,16 @@ export const make = (
     const holders = includeExpired
       ? yield* sql`SELECT DISTINCT node FROM ${runs} WHERE ns = ${ns} AND node IS NOT NULL`.values
       : []
-    const known = yield* sql`SELECT n.id, n.host, n.pid, n.expires_at FROM ${nodes} n WHERE n.ns = ${ns} ${lockNodes}`
-      .values
+    const known = yield* sql`SELECT n.id, n.host, n.pid, n.session, n.expires_at FROM ${nodes} n
+      WHERE n.ns = ${ns} ${lockNodes}`.values
+    const lost = yield* lostSessions(known.flatMap(([, , , session]) => session === null ? [] : [Number(session)]), now)
     const leases = new Set<unknown>()
     const gone = new Set<string>()
-    for (const [id, on, pid, expiresAt] of known) {
+    for (const [id, on, pid, session, expiresAt] of known) {
       leases.add(id)
-      const isGone = (includeExpired && Number(expiresAt) < now) || (on === host.name && !host.isAlive(Number(pid)))
+      const isGone = (includeExpired && Number(expiresAt) < now) ||
+        (on === machine.name && !machine.isAlive(Number(pid))) ||
+        (session !== null && lost.has(Number(session)))
       if (isGone) gone.add(id as string)
     }
     for (const [node] of holders) if (!leases.has(node)) gone.add(node as string)

@@ -63,7 +63,8 @@ const createTables = (sql: SqlClient, tables: Tables) => {
       `CREATE INDEX ${on("verdicts_age", "verdicts")} (ns, to_at)`,
 
       `CREATE TABLE ${table("nodes")} (
-      ns ${key} NOT NULL, id ${key} NOT NULL, host ${key} NOT NULL, pid ${int} NOT NULL, expires_at ${int} NOT NULL,
+      ns ${key} NOT NULL, id ${key} NOT NULL, host ${key} NOT NULL, pid ${int} NOT NULL, session ${int},
+      expires_at ${int} NOT NULL,
       PRIMARY KEY (ns, id))`,
 
       `CREATE TABLE ${table("buckets")} (

@@ -59,7 +59,7 @@ const populate = Effect.fnUntraced(function*(schema: string) {
     [at(0)]
   )
   yield* sql.unsafe(
-    `INSERT INTO ${schema}.scheduler_nodes SELECT 'default', 'n' || n, 'h', 1, 0 FROM generate_series(1, 5) n`
+    `INSERT INTO ${schema}.scheduler_nodes SELECT 'default', 'n' || n, 'h', 1, NULL, 0 FROM generate_series(1, 5) n`
   )
   for (const table of ["jobs", "runs", "verdicts", "nodes"]) yield* sql.unsafe(`ANALYZE ${schema}.scheduler_${table}`)
 })

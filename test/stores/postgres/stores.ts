@@ -11,8 +11,16 @@ import { client, temporarySchema } from "./server.ts"
 export const opener = Effect.map(temporarySchema, (schema) => {
   const open = (options: PostgresJobStore.Options = {}) =>
     Effect.map(
-      Layer.build(PostgresJobStore.layer({ schema, ...options }).pipe(Layer.provideMerge(client()))),
-      (context) => ({ store: Context.get(context, JobStore), sql: Context.get(context, SqlClient) })
+      Layer.build(
+        PostgresJobStore.layer({ schema, ...options }).pipe(Layer.provideMerge(client({ applicationName: schema })))
+      ),
+      (context) => {
+        const sql = Context.get(context, SqlClient)
+        /** Ends the connections on which the stores of this schema listen. */
+        const cut = sql`SELECT pg_terminate_backend(l.pid) FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
+          WHERE l.locktype = 'advisory' AND l.objsubid = 2 AND a.application_name = ${schema}`
+        return { store: Context.get(context, JobStore), sql, cut }
+      }
     )
   return { schema, open }
 })
