@@ -11,6 +11,7 @@
 import * as Context from "effect/Context"
 import * as DateTime from "effect/DateTime"
 import type * as Duration from "effect/Duration"
+import type * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type { NewRun, RunRow, RunState } from "./JobStore.ts"
 
@@ -72,6 +73,8 @@ export interface Run {
   readonly outcome: Outcome | undefined
   /** The encoded success, error or defect; see `Task` for the typed form. */
   readonly result: unknown
+  /** What its handler last said with `CurrentRun.progress`. */
+  readonly progress: unknown
   /** Why and by whom its end was asked for. */
   readonly cancel: { readonly reason: string; readonly by: string } | undefined
 }
@@ -111,6 +114,7 @@ export const fromRow = (row: RunRow): Run => ({
   node: row.node ?? undefined,
   outcome: (row.outcome ?? undefined) as Outcome | undefined,
   result: json(row.result),
+  progress: json(row.progress),
   cancel: json(row.cancel) as Run["cancel"]
 })
 
@@ -146,6 +150,11 @@ export class CurrentRun extends Context.Service<CurrentRun, {
   readonly attempt: number
   /** Equal in all attempts of this run and different from every other run's. */
   readonly idempotencyKey: string
+  /**
+   * Keeps a JSON value with the run, for others to see how far it is; the last one counts. A store that does not answer is no reason for
+   * a handler to stop: then it is lost.
+   */
+  readonly progress: (value: Schema.Json) => Effect.Effect<void>
   /** Grows with each claim: hand it to a resource that must refuse a node which lost its claim. */
   readonly fence: number
 }>()("effect-scheduler/Run/CurrentRun") {}

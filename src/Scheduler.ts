@@ -35,7 +35,7 @@
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
-import type * as DateTime from "effect/DateTime"
+import * as DateTime from "effect/DateTime"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
@@ -290,6 +290,21 @@ export interface Service {
   ) => Effect.Effect<Job.Job, JobNotFound | InvalidOption | StoreError>
 
   /**
+   * Runs a job once more, now, whatever its trigger says and even if it is paused; returns the run's id. It waits for the job's other
+   * runs as the overlap policy has it, unless `overlap` is `"ignore"`. It is no occurrence: it neither adds nor changes a verdict.
+   */
+  readonly runNow: (
+    id: string,
+    options?: { readonly overlap?: "respect" | "ignore" | undefined }
+  ) => Effect.Effect<string, JobNotFound | InvalidOption | StoreError>
+
+  /**
+   * Skips exactly the next occurrence, with the verdict `skipped(requested)`; asking again skips the one after it. Returns its instant,
+   * or `undefined` when there is none. A new trigger knows nothing of it.
+   */
+  readonly skipNext: (id: string) => Effect.Effect<DateTime.Utc | undefined, JobNotFound | InvalidOption | StoreError>
+
+  /**
    * Removes a job. When it returns, each of its runs, on whatever node, has run its finalizers, or its node was lost (`abandoned`), or
    * `RemovalTimeout` names those that have not. Called from one of the job's own runs it does not wait for that run, which goes on.
    */
@@ -470,6 +485,10 @@ export const make = Effect.fnUntraced(function*<const Tasks extends ReadonlyArra
     pause: (id, why) => changed(Jobs.pause(core, id, { reason: why?.reason ?? "", by: why?.by ?? "" })),
     resume: (id, options) => changed(Jobs.resume(core, id, { catchUp: options?.catchUp === true })),
     reschedule: (id, trigger) => changed(Jobs.reschedule(core, id, trigger)),
+    runNow: (id, options) =>
+      Effect.tap(Jobs.runNow(core, id, { overlap: options?.overlap ?? "respect" }), core.reacted),
+    skipNext: (id) =>
+      Effect.map(Jobs.skipNext(core, id), (at) => at === undefined ? undefined : DateTime.makeUnsafe(at)),
     remove: (id, options) =>
       Effect.andThen(
         options?.running === "leave" ? Effect.void : refuseInTransaction("remove"),

@@ -47,6 +47,7 @@ const currentRun: Run.CurrentRun["Service"] = {
   startedAt: DateTime.makeUnsafe(0),
   attempt: 1,
   idempotencyKey: "r",
+  progress: () => Effect.void,
   fence: 1
 }
 

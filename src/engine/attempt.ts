@@ -10,6 +10,7 @@ import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
+import type * as Schema from "effect/Schema"
 import { delayAfter, type EndedAttempt } from "../decisions/retry.ts"
 import { type Ended, type Next, settle } from "../decisions/settle.ts"
 import type * as JobStore from "../JobStore.ts"
@@ -85,7 +86,7 @@ const begin = (core: Core, running: Running): void => {
     onSuccess: (value) => Effect.succeed(success(codecs, value)),
     onFailure: (cause) => failed(core, running, codecs, cause)
   })
-  const context = Context.add(served.context, CurrentRun, new Current(row, started))
+  const context = Context.add(served.context, CurrentRun, new Current(core, row, started))
   const fiber = Effect.runForkWith(context)(Effect.suspend(() => running.executor.execute(row, body)))
   running.fiber = fiber
   // The order to stop may have come out of the handler's own first steps.
@@ -316,9 +317,11 @@ class Current implements Context.Service.Shape<typeof CurrentRun> {
   readonly attempt: number
   readonly idempotencyKey: string
   readonly fence: number
+  readonly #core: Core
   readonly #scheduled: number
   readonly #started: number
-  constructor(row: JobStore.RunRow, started: number) {
+  constructor(core: Core, row: JobStore.RunRow, started: number) {
+    this.#core = core
     this.id = row.id
     this.job = row.job ?? undefined
     this.task = row.task
@@ -334,5 +337,10 @@ class Current implements Context.Service.Shape<typeof CurrentRun> {
   }
   get startedAt(): DateTime.Utc {
     return DateTime.makeUnsafe(this.#started)
+  }
+  progress(value: Schema.Json): Effect.Effect<void> {
+    return Effect.suspend(() =>
+      this.#core.store.note({ run: this.id, fence: this.fence, progress: JSON.stringify(value) })
+    ).pipe(Effect.catchTag("StoreError", (error) => Effect.logDebug("effect-scheduler: progress is lost", error)))
   }
 }

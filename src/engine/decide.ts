@@ -5,7 +5,7 @@ import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
-import { type Plan, plan, type Segment } from "../decisions/plan.ts"
+import { plan, type Segment } from "../decisions/plan.ts"
 import type * as JobStore from "../JobStore.ts"
 import * as Policy from "../Policy.ts"
 import { occurrenceId } from "../Run.ts"
@@ -13,6 +13,7 @@ import * as Trigger from "../Trigger.ts"
 import { isPlannedByNewerZoneData } from "./basis.ts"
 import { codecsOf } from "./codecs.ts"
 import type { Core } from "./core.ts"
+import { skipsOf } from "./overrides.ts"
 
 /** What planning needs from a job's row. */
 export interface Readable {
@@ -83,9 +84,11 @@ export const decide = (
   })
   const runs: Array<JobStore.NewRun> = []
   const verdicts: Array<JobStore.VerdictRow> = []
+  const skips = skipsOf(row)
   let from = row.cursor
-  for (const segment of decided.segments) {
-    if (segment._tag === "fired") runs.push(runOf(row, policy, decided, segment.to, planned(segment.to), now))
+  for (const decision of decided.segments) {
+    const segment = decision._tag === "fired" && skips.includes(decision.to) ? requestedSkip(decision.to) : decision
+    if (segment._tag === "fired") runs.push(runOf(row, policy, decided.serial, segment.to, planned(segment.to), now))
     else verdicts.push(verdictOf(core, row, segment, from, now, latest))
     from = segment.to
   }
@@ -98,6 +101,9 @@ export const decide = (
     cancel: decided.cancelGoing ? { reason: "overlap policy cancelRunning", by: "effect-scheduler" } : null
   }
 }
+
+/** An occurrence that would fire, if nobody had asked to skip it. */
+const requestedSkip = (to: number): Segment => ({ _tag: "not", to, kind: "skipped", reason: "requested", count: 1 })
 
 /**
  * Decides against all that is due of a job (it is paused, or being removed): one stretch from the cursor to the newest due occurrence.
@@ -121,7 +127,7 @@ export const decideAgainst = (
 const runOf = (
   row: JobStore.JobRow,
   policy: Policy.Policy,
-  decided: Plan,
+  serial: number | null,
   nominal: number,
   planned: number,
   now: number
@@ -139,13 +145,26 @@ const runOf = (
   policy: row.policy,
   readyAt: null,
   boost: 0,
-  serial: decided.serial,
+  serial,
   retention: policy.retention,
   atMostOnce: policy.delivery === "atMostOnce",
   uniqueKey: null,
   trace: null,
   created: now
 })
+
+/** A run besides the occurrences of a job. It waits for its turn as the overlap policy has it, unless that is to be ignored. */
+export const manualRun = (
+  row: JobStore.JobRow,
+  policy: Policy.Policy,
+  id: string,
+  now: number,
+  ignoresOverlap: boolean
+): JobStore.NewRun => {
+  const side = typeof policy.overlap === "object" && "allow" in policy.overlap ? policy.overlap.allow : 1
+  const run = runOf(row, policy, ignoresOverlap ? null : side, now, now, now)
+  return { ...run, id, nominal: null, origin: "manual" }
+}
 
 const verdictOf = (
   core: Core,

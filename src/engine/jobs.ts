@@ -4,17 +4,18 @@
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type * as JobStore from "../JobStore.ts"
-import { type InvalidOption, JobConflict, JobNotFound, type StoreError } from "../SchedulerError.ts"
+import { InvalidOption, JobConflict, JobNotFound, type StoreError } from "../SchedulerError.ts"
 import type * as Task from "../Task.ts"
 import * as Trigger from "../Trigger.ts"
 import { announce } from "./announce.ts"
 import { basisOf } from "./basis.ts"
 import { stopGoing } from "./cancel.ts"
 import { type Core, now, wakeWorkers } from "./core.ts"
-import { decide, decideAgainst, type Decision, read } from "./decide.ts"
+import { decide, decideAgainst, type Decision, manualRun, read } from "./decide.ts"
 import { checkId, define, type Defined, type Definition, exhausted, knownTrigger, newRow } from "./definition.ts"
 import { freshId } from "./freshId.ts"
 import { find, goingOf } from "./lookup.ts"
+import { skipsOf, withSkip } from "./overrides.ts"
 import { remove } from "./removal.ts"
 
 export const schedule = Effect.fnUntraced(function*(core: Core, task: Task.Any, given: Definition) {
@@ -202,7 +203,7 @@ const redefine = Effect.fnUntraced(
     const state = stored.state === "paused" ? "paused" : "active"
     return {
       row: withNext(
-        { ...row, anchor: at, state, pause: state === "paused" ? stored.pause : null },
+        { ...row, anchor: at, state, overrides: null, pause: state === "paused" ? stored.pause : null },
         trigger
       ),
       decision: past,
@@ -256,6 +257,57 @@ export const replanJob = (core: Core, id: string) =>
     ["JobNotFound", "InvalidOption"],
     () => Effect.undefined
   )
+
+/** Skips exactly the next occurrence, or the one after those that are skipped already; answers with its instant. */
+export const skipNext = Effect.fnUntraced(function*(core: Core, id: string) {
+  let skipped: number | undefined
+  yield* change(core, id, (stored, at) => {
+    const readable = read(core, stored)
+    if (Result.isFailure(readable) || stored.state === "done") return Effect.undefined
+    return Effect.map(decidePast(core, stored, at), (past) => {
+      const { occurrences } = readable.success.trigger
+      const taken = skipsOf(stored)
+      let next = occurrences.next(Math.max(past.cursor ?? -Infinity, at), stored.anchor)
+      while (next !== undefined && taken.includes(next)) next = occurrences.next(next, stored.anchor)
+      skipped = next
+      if (next === undefined) return undefined
+      const row = withNext({ ...stored, cursor: past.cursor }, readable.success.trigger)
+      return {
+        row: { ...row, overrides: withSkip(row, next) },
+        decision: past,
+        event: { _tag: "JobUpdated" as const, job: id }
+      }
+    })
+  })
+  return skipped
+})
+
+/** Queues a run of the job besides its occurrences; answers with the run's id. */
+export const runNow = Effect.fnUntraced(
+  function*(core: Core, id: string, options: { readonly overlap: "respect" | "ignore" }) {
+    const fresh = yield* freshId
+    let run = ""
+    yield* change(core, id, (stored, at) => {
+      const readable = read(core, stored)
+      // What cannot be read cannot be run either; the planner says what is wrong with it.
+      if (Result.isFailure(readable)) {
+        return Effect.fail(
+          new InvalidOption({ field: "id", value: id, expected: `a job that can be read (${readable.failure.reason})` })
+        )
+      }
+      return Effect.map(decidePast(core, stored, at), (past) => {
+        const { policy, trigger } = readable.success
+        run = `${stored.id}:${stored.incarnation}:manual:${fresh}`
+        const manual = manualRun(stored, policy, run, at, options.overlap === "ignore")
+        return {
+          row: stored.state === "active" ? withNext({ ...stored, cursor: past.cursor }, trigger) : stored,
+          decision: { ...past, runs: [...past.runs, manual] }
+        }
+      })
+    })
+    return run
+  }
+)
 
 export const pause = (core: Core, id: string, why: { readonly reason: string; readonly by: string }) =>
   change(core, id, (stored, at) => {

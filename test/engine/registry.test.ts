@@ -87,8 +87,10 @@ describe("shared calendars", () => {
           yield* close
           return DateTime.formatIso(job.next!)
         }).pipe(
-          Effect.provide(Trigger.layerRegistry({ calendars: { holidays: Trigger.Calendar.days(days as never) } })),
-          Effect.provide(Layer.fresh(SqliteJobStore.layerFile(file)))
+          Effect.provide([
+            Trigger.layerRegistry({ calendars: { holidays: Trigger.Calendar.days(days as never) } }),
+            Layer.fresh(SqliteJobStore.layerFile(file))
+          ])
         )
       assert.strictEqual(yield* next(["01-01", "01-02"], true), "1970-01-03T09:00:00.000Z")
       assert.strictEqual(yield* next(["01-01"], false), "1970-01-02T09:00:00.000Z")
