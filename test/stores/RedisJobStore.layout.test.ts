@@ -1,0 +1,52 @@
+import { assert, describe, it } from "@effect/vitest"
+import { RedisJobStore } from "effect-scheduler/redis"
+import { JobStoreSuite as Suite } from "effect-scheduler/testing"
+import * as Effect from "effect/Effect"
+import { Redis } from "effect/persistence"
+import { readFileSync } from "node:fs"
+import { connection, freshOptions, isMissing } from "./redis/server.ts"
+
+const { at } = Suite
+
+/** What a released version of the layout has written, and the rows it stands for. Such a file is never changed, only joined by others. */
+interface Written {
+  readonly commands: ReadonlyArray<readonly [command: string, key: string, ...values: Array<string>]>
+  readonly rows: Record<"jobs" | "runs" | "verdicts", ReadonlyArray<unknown>>
+}
+
+const written = (version: number): Written =>
+  JSON.parse(readFileSync(new URL(`./redis/layout-${version}.json`, import.meta.url), "utf8"))
+
+describe.skipIf(isMissing)("keys written by an older version", () => {
+  for (const version of [1]) {
+    it.effect(`of layout ${version} are read, and gone on with`, () =>
+      Effect.gen(function*() {
+        const redis = yield* Redis.Redis
+        const options = freshOptions()
+        const { commands, rows } = written(version)
+        for (const [command, key, ...values] of commands) {
+          yield* redis.send(command, `{${options.prefix}:${options.namespace}}${key}`, ...values)
+        }
+        const store = yield* RedisJobStore.make(options)
+        assert.deepStrictEqual(yield* store.jobs({ limit: 99 }), rows.jobs)
+        assert.deepStrictEqual(yield* store.runs({ limit: 99 }), rows.runs)
+        assert.deepStrictEqual(yield* store.verdicts({ job: "daily/report", limit: 99 }), rows.verdicts)
+
+        // the node of that time is gone, its flagged run with it, and the one that was blocked by it is ready
+        const taken = yield* store.reap({ now: at(3000), includeExpired: true, limit: 99 })
+        const [running, blocked] = [901, 902].map((n) => `daily/report:i7:${at(n)}`)
+        assert.deepStrictEqual(taken, { released: [], abandoned: [running] })
+        const due = yield* store.due({ now: at(3000), limit: 9 })
+        assert.deepStrictEqual(due.jobs.map(({ going, job, latest }) => [job.id, going, latest]), [
+          ["daily/report", 1, blocked]
+        ])
+        const duplicate = Suite.run("other", { uniqueKey: "key" })
+        assert.deepStrictEqual(yield* store.enqueue({ runs: [duplicate], now: at(3000) }), ["duplicate"])
+        const claimed = yield* store.claim({ node: "n2", lanes: ["default/Task"], limit: 99, now: at(9000) })
+        assert.deepStrictEqual(claimed.runs.map(({ id }) => id), ["ready", blocked, "retried", "waiting"])
+        const settlements = claimed.runs.map((run) => Suite.done(run, at(9001)))
+        assert.deepStrictEqual(yield* store.settle({ settlements, now: at(9001) }), ["ok", "ok", "ok", "ok"])
+        assert.strictEqual(yield* store.sweep({ now: at(1e10), before: at(1e10), limit: 99 }), 8)
+      }).pipe(Effect.provide(connection)))
+  }
+})
