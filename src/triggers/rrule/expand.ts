@@ -35,6 +35,7 @@ export const walls = (rule: Rule, start: number): Walls => {
   const minutes = rule.byMinute ?? [Math.floor(time / 60) % 60]
   const seconds = rule.bySecond ?? [time % 60]
   const parts = withDate(rule, date)
+  if (!hasDayOfMonth(parts)) return none
   const days = Days.make(parts)
 
   const ticks = (unit: number, clock: Clock.Clock, moments: Moments.Moments): Walls => {
@@ -101,7 +102,14 @@ const withDate = (rule: Rule, date: number): Days.DayParts => {
   }
 }
 
-/** The weekdays that a rule names without a number: bit 0 = Sunday. */
+/** Whether one of the months has one of the days of the month: there is no 30 February in any year. */
+const hasDayOfMonth = ({ byMonth, byMonthDay }: Days.DayParts): boolean =>
+  byMonthDay === undefined || byMonth === undefined ||
+  byMonth.some((month) => byMonthDay.some((n) => Math.abs(n) <= Civil.monthLength(leapYear * 12 + month - 1)))
+
+const leapYear = 2000
+
+/** The weekdays that a rule names, numbered or not: bit 0 = Sunday. */
 const weekdayBits = ({ byDay }: Pick<Rule, "byDay">): number =>
   byDay === undefined ? 127 : byDay.reduce((bits, { weekday }) => bits | (1 << weekday), 0)
 
