@@ -27,6 +27,9 @@
  * asynchronous: a failover may lose the last writes even then, and so run again what had been settled a moment before. Set
  * `maxmemory-policy noeviction`, or Redis will throw away jobs when memory is short.
  *
+ * The scripts are loaded where they are run, and again after a failover. A `Redis` service of your own over a cluster client must send
+ * `SCRIPT LOAD` to all masters, because that command names no key.
+ *
  * A client that keeps commands while it is offline makes verbs wait for up to ten seconds before they fail; `layerUrl` makes one that
  * fails at once, which the scheduler rides out. A verb that failed may have been carried out: all of them are safe to call again.
  *

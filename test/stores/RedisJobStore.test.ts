@@ -237,18 +237,20 @@ describe.skipIf(isMissing)("RedisJobStore", () => {
   it.effect("looks through more rows than fit into one call", () =>
     Effect.gen(function*() {
       const store = yield* JobStore
-      const ids = Array.from({ length: 1_200 }, (_, n) => `j${String(n).padStart(4, "0")}`)
-      const odd = (n: number) => n % 400 === 399
+      const ids = Array.from({ length: 2_400 }, (_, n) => `j${String(n).padStart(4, "0")}`)
+      const odd = (n: number) => n % 800 === 799
       yield* store.insertJobs(ids.map((id, n) => job(id, { task: odd(n) ? "Odd" : "Task" })))
       const wanted = ids.filter((_, n) => odd(n))
       assert.deepStrictEqual((yield* store.jobs({ task: "Odd", limit: 9 })).map(({ id }) => id), wanted)
+      assert.deepStrictEqual((yield* store.jobs({ limit: 9_999 })).map(({ id }) => id), ids)
       assert.deepStrictEqual((yield* store.jobs({ task: "Odd", limit: 2 })).map(({ id }) => id), wanted.slice(0, 2))
       yield* store.enqueue({
         runs: ids.map((id, n) => run(id, { task: odd(n) ? "Odd" : "Task", planned: at(n) })),
         now: at(0)
       })
-      const { runs } = yield* store.claim({ node: "n1", lanes, limit: 600, now: at(0) })
+      const { runs } = yield* store.claim({ node: "n1", lanes, limit: 1_200, now: at(0) })
       yield* store.settle({ settlements: runs.map((run) => Suite.done(run, at(1))), now: at(1) })
+      assert.strictEqual(new Set((yield* store.runs({ limit: 9_999 })).map(({ id }) => id)).size, ids.length)
       // the first of them is done
       const newest = [...wanted.slice(1).toReversed(), wanted[0]!]
       assert.deepStrictEqual((yield* store.runs({ task: "Odd", limit: 9 })).map(({ id }) => id), newest)

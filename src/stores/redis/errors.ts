@@ -9,13 +9,13 @@ import { StoreError } from "../../SchedulerError.ts"
 /** An answer of the server that says no begins with a code in capitals; inside a script's error it follows a minus. */
 const refusal = /^[A-Z]{2,} /
 const passing =
-  /(?:^|-)(?:BUSY|LOADING|TRYAGAIN|CLUSTERDOWN|MASTERDOWN|MOVED|ASK|READONLY|OOM|MISCONF|NOREPLICAS|UNKILLABLE) /
+  /(?:^|-)(?:BUSY|LOADING|TRYAGAIN|CLUSTERDOWN|MASTERDOWN|MOVED|ASK|READONLY|NOSCRIPT|OOM|MISCONF|NOREPLICAS|UNKILLABLE) /
 
 /**
  * **Details**
  *
  * Whatever happens to a connection may be better the next time. Of the server's refusals those are retryable that pass by themselves: it
- * is loading or busy, somebody else is to become the master, memory or disk is full.
+ * is loading or busy, somebody else is to become the master and does not know the scripts yet, memory or disk is full.
  *
  * @category converting
  * @since 0.1.0

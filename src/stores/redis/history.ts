@@ -90,8 +90,8 @@ return { swept }
 `
 )
 
-/** How many rows are looked at in one call when most of them may not be wanted: others must have their turn. */
-const stride = 500
+/** How many rows are looked at in one call: others must have their turn. */
+const stride = 1000
 
 export const make = (db: Database): Verbs<"runs" | "verdicts" | "sweep"> => {
   const pickNamed = (query: RunQuery, ids: ReadonlyArray<string>) =>
@@ -111,11 +111,12 @@ export const make = (db: Database): Verbs<"runs" | "verdicts" | "sweep"> => {
     if (query.ids !== undefined) return yield* pickNamed(query, query.ids)
     // between two pages a run may have ended, and be met again
     const rows = new Map<string, RunRow>()
-    const count = query.incarnation === undefined && query.task === undefined ? limit : stride
+    const filtered = query.incarnation !== undefined || query.task !== undefined
     let after: { readonly finished?: number | undefined; readonly id: string } | undefined = query.after === undefined
       ? undefined
       : { finished: query.after.finished ?? undefined, id: query.after.id }
     while (true) {
+      const count = filtered ? stride : Math.min(stride, limit - rows.size)
       const found = decodeAll(yield* db.run("runs", page, { job, going, after, count }), 0, decodeRun)
       for (const row of found) {
         if (!isWanted(row, query) || rows.has(row.id)) continue
@@ -131,8 +132,9 @@ export const make = (db: Database): Verbs<"runs" | "verdicts" | "sweep"> => {
   const verdicts = Effect.fnUntraced(function*({ at, before, incarnation, job, limit }: VerdictQuery) {
     const rows: Array<VerdictRow> = []
     if (limit <= 0) return rows
-    const count = at === undefined && incarnation === undefined ? limit : stride
-    for (let skip = 0;; skip += count) {
+    const filtered = at !== undefined || incarnation !== undefined
+    for (let skip = 0;;) {
+      const count = filtered ? stride : Math.min(stride, limit - rows.length)
       const found = yield* db.run("verdicts", ranges, { job, at, before, skip, count })
       for (const text of found) {
         const row = decodeVerdict(text as string)
@@ -141,6 +143,7 @@ export const make = (db: Database): Verbs<"runs" | "verdicts" | "sweep"> => {
         if (rows.push(row) === limit) return rows
       }
       if (found.length < count) return rows
+      skip += count
     }
   })
 

@@ -71,8 +71,8 @@ return reply
 `
 )
 
-/** How many rows are looked at in one call when most of them may not be wanted: others must have their turn. */
-const stride = 500
+/** How many rows are looked at in one call: others must have their turn. */
+const stride = 1000
 
 export const make = (db: Database): Verbs<"insertJobs" | "jobs"> => {
   const named = (query: JobQuery, ids: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<JobRow>, StoreError> =>
@@ -93,7 +93,7 @@ export const make = (db: Database): Verbs<"insertJobs" | "jobs"> => {
     const { limit, prefix = "" } = query
     let after = query.after
     while (true) {
-      const count = filtered ? stride : limit
+      const count = filtered ? stride : Math.min(stride, limit - rows.length)
       const page = decodeAll(yield* db.run("jobs", list, { after, prefix, count }), 0, decodeJob)
       for (const row of page) {
         if (isWanted(row, query) && rows.push(row) === limit) return rows

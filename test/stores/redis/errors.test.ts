@@ -25,6 +25,7 @@ describe("what goes wrong in Redis", () => {
         "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.",
         "READONLY You can't write against a read only replica.",
         "CLUSTERDOWN The cluster is down",
+        "NOSCRIPT No matching script. Please use EVAL.",
         "OOM command not allowed when used memory > 'maxmemory'. script: 0123, on @user_script:7.",
         "ERR Error running script (call to f_0123): @user_script:7: -OOM command not allowed when used memory > 'maxmemory'."
       ]
