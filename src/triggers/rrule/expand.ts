@@ -70,8 +70,7 @@ export const walls = (rule: Rule, start: number): Walls => {
         ((weekdayBits(rule) >> Civil.weekday(date)) & 1) === 0
       const periods = isHopeless ? Periods.never : Periods.make(freq, interval, weekStart, date)
       if (bySetPos !== undefined && freq !== "DAILY") {
-        const most = (freq === "YEARLY" ? 366 : freq === "MONTHLY" ? 31 : countBits(weekdayBits(parts))) *
-          moments.length
+        const most = mostDates(parts) * moments.length
         const positions = bySetPos.filter((position) => Math.abs(position) <= most)
         return positions.length === 0 ? none : Picked.make(days, periods, moments, positions)
       }
@@ -112,6 +111,15 @@ const leapYear = 2000
 /** The weekdays that a rule names, numbered or not: bit 0 = Sunday. */
 const weekdayBits = ({ byDay }: Pick<Rule, "byDay">): number =>
   byDay === undefined ? 127 : byDay.reduce((bits, { weekday }) => bits | (1 << weekday), 0)
+
+/** No period has more dates than this. */
+const mostDates = (parts: Days.DayParts): number => {
+  const { byDay, byMonthDay, freq } = parts
+  if (freq === "YEARLY") return 366
+  if (freq === "WEEKLY") return countBits(weekdayBits(parts))
+  const weekdays = byDay?.reduce((sum, { n }) => sum + (n === 0 ? 5 : 1), 0) ?? 31
+  return Math.min(31, weekdays, byMonthDay?.length ?? 31)
+}
 
 const countBits = (bits: number): number => bits === 0 ? 0 : (bits & 1) + countBits(bits >>> 1)
 
