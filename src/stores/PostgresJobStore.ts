@@ -85,7 +85,10 @@ export interface Options extends Host.Options {
  * @category models
  * @since 0.1.0
  */
-export interface UrlOptions extends Options, Omit<PgClient.PgPoolConfig, "url"> {}
+export interface UrlOptions extends Options {
+  /** How its client connects, such as `maxConnections`. */
+  readonly client?: Omit<PgClient.PgPoolConfig, "url"> | undefined
+}
 
 /** PostgreSQL makes names that are not quoted small, and cuts them off after 63 bytes. */
 const name = /^[a-z_][a-z0-9_]{0,47}$/
@@ -169,7 +172,7 @@ export const layerUrl = (
 ): Layer.Layer<JobStore | PgClient.PgClient | SqlClient, StoreError> =>
   layer(options).pipe(Layer.provideMerge(
     Layer.catch(
-      PgClient.layer({ ...options, url }),
+      PgClient.layer({ ...options.client, url }),
       (error: SqlError) => Layer.effectContext(Effect.fail(storeError("open", error, dialect.isTransient)))
     )
   ))

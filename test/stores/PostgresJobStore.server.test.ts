@@ -1,3 +1,4 @@
+import type { PgClient } from "@effect/sql-pg"
 import { assert, describe, it } from "@effect/vitest"
 import { PostgresJobStore } from "effect-scheduler/postgres"
 import { JobStoreSuite as Suite } from "effect-scheduler/testing"
@@ -11,11 +12,13 @@ import * as Scope from "effect/Scope"
 import { SqlClient } from "effect/sql/SqlClient"
 import * as Statement from "effect/sql/Statement"
 import * as Stream from "effect/Stream"
-import { execFile } from "node:child_process"
+import * as String from "effect/String"
+import { execFile, spawn } from "node:child_process"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 import { JobStore, type Service, type Signal } from "../../src/JobStore.ts"
 import type { StoreError } from "../../src/SchedulerError.ts"
+import * as MemoryJobStore from "../../src/stores/MemoryJobStore.ts"
 import { client, isRunning, temporarySchema, url } from "./postgres/server.ts"
 import { opener, several } from "./postgres/stores.ts"
 
@@ -35,6 +38,8 @@ const until = (condition: () => boolean) =>
   Effect.gen(function*() {
     while (!condition()) yield* Effect.sleep("5 millis")
   }).pipe(Effect.timeout("10 seconds"))
+
+const script = (name: string) => fileURLToPath(new URL(`./postgres/${name}.ts`, import.meta.url))
 
 describe.runIf(isRunning)("PostgresJobStore", () => {
   describe("on the caller's client", () => {
@@ -114,6 +119,23 @@ describe.runIf(isRunning)("PostgresJobStore", () => {
         )
       }))
 
+    const makes: Record<string, PgClient.PgPoolConfig> = {
+      "that prepares nothing": { prepare: false },
+      "that shares its connections": { multiplex: true, maxConnections: 2 },
+      "that changes names": { transformQueryNames: String.camelToSnake, transformResultNames: String.snakeToCamel }
+    }
+    for (const [make, config] of Object.entries(makes)) {
+      it.live(`works on a client ${make}`, () =>
+        Effect.gen(function*() {
+          const schema = yield* temporarySchema
+          const store = Context.get(
+            yield* Layer.build(PostgresJobStore.layer({ schema }).pipe(Layer.provide(client(config)))),
+            JobStore
+          )
+          yield* Suite.walk([yield* MemoryJobStore.make(), store], { seed: 5, steps: 60 })
+        }), 60_000)
+    }
+
     it.live("works where the client has one connection only", () =>
       Effect.gen(function*() {
         const schema = yield* temporarySchema
@@ -122,7 +144,7 @@ describe.runIf(isRunning)("PostgresJobStore", () => {
           const sql = yield* SqlClient
           yield* sql.withTransaction(store.enqueue({ runs: [run("r1")], now: at(0) }))
           assert.strictEqual((yield* store.runs({ limit: 10 })).length, 1)
-        }).pipe(Effect.provide(PostgresJobStore.layerUrl(url, { schema, maxConnections: 1 })))
+        }).pipe(Effect.provide(PostgresJobStore.layerUrl(url, { schema, client: { maxConnections: 1 } })))
       }))
   })
 
@@ -236,6 +258,32 @@ describe.runIf(isRunning)("PostgresJobStore", () => {
         assert.deepStrictEqual(yield* reap(40_000), [])
       }))
 
+    it.live("loses its claims when it is killed on another machine", () =>
+      Effect.gen(function*() {
+        const { open, schema } = yield* opener
+        const { store } = yield* open({ host: "here" })
+        yield* store.enqueue({ runs: [run("r1")], now: at(0) })
+        const holder = yield* Effect.acquireRelease(
+          Effect.sync(() =>
+            spawn(process.execPath, ["--conditions=source", script("holder"), Redacted.value(url), schema], {
+              stdio: ["ignore", "pipe", "inherit"]
+            })
+          ),
+          (child) => Effect.sync(() => child.kill("SIGKILL"))
+        )
+        const said = yield* Effect.promise(() => new Promise((resolve) => holder.stdout.once("data", resolve)))
+        assert.strictEqual(`${said}`.trim(), "r1")
+        const reap = (now: number) =>
+          Effect.map(store.reap({ now: at(now), includeExpired: false, limit: 10 }), ({ released }) => released)
+        assert.deepStrictEqual(yield* reap(0), [])
+        assert.deepStrictEqual(yield* reap(60_000), [])
+        holder.kill("SIGKILL")
+        yield* Effect.promise(() => new Promise((resolve) => holder.once("exit", resolve)))
+        yield* Effect.sleep("200 millis")
+        assert.deepStrictEqual(yield* reap(100_000), [])
+        assert.deepStrictEqual(yield* reap(102_000), ["r1"])
+      }), 60_000)
+
     it.live("is recognised by its number on the same machine, at once", () =>
       Effect.gen(function*() {
         const { store } = yield* Effect.flatMap(opener, ({ open }) => open({ host: "here", listen: false }))
@@ -283,7 +331,7 @@ describe.runIf(isRunning)("PostgresJobStore", () => {
           const exit = yield* Effect.exit(cuttingAt(cuts, sql, killer)(verb(store)))
           if (exit._tag === "Success") break
           const [reason] = exit.cause.reasons
-          assert.strictEqual(reason?._tag, "Fail", String(exit.cause))
+          assert.strictEqual(reason?._tag, "Fail", `${exit.cause}`)
           const { error } = reason as Cause.Fail<StoreError>
           assert.strictEqual(error._tag, "StoreError")
           assert.isTrue(error.retryable, error.message)
@@ -322,13 +370,12 @@ describe.runIf(isRunning)("PostgresJobStore", () => {
   })
 
   describe("its tables", () => {
-    const starter = fileURLToPath(new URL("./postgres/starter.ts", import.meta.url))
     const start = (schema: string, name: string) =>
       Effect.promise(() =>
         promisify(execFile)(process.execPath, [
           "--conditions=source",
           "--disable-warning=ExperimentalWarning",
-          starter,
+          script("starter"),
           Redacted.value(url),
           schema,
           name
