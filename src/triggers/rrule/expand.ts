@@ -114,11 +114,13 @@ const weekdayBits = ({ byDay }: Pick<Rule, "byDay">): number =>
 
 /** No period has more dates than this. */
 const mostDates = (parts: Days.DayParts): number => {
-  const { byDay, byMonthDay, freq } = parts
-  if (freq === "YEARLY") return 366
+  const { byDay, byMonth, byMonthDay, byYearDay, freq } = parts
   if (freq === "WEEKLY") return countBits(weekdayBits(parts))
-  const weekdays = byDay?.reduce((sum, { n }) => sum + (n === 0 ? 5 : 1), 0) ?? 31
-  return Math.min(31, weekdays, byMonthDay?.length ?? 31)
+  const [size, weeks, months] = freq === "YEARLY" ? [366, 53, byMonth?.length ?? 12] : [31, 5, 1]
+  // a numbered weekday comes once a month, or once a year where the rule names no months
+  const numbered = byMonth === undefined ? 1 : months
+  const weekdays = byDay?.reduce((sum, { n }) => sum + (n === 0 ? weeks : numbered), 0) ?? size
+  return Math.min(size, weekdays, (byMonthDay?.length ?? size) * months, byYearDay?.length ?? size)
 }
 
 const countBits = (bits: number): number => bits === 0 ? 0 : (bits & 1) + countBits(bits >>> 1)
