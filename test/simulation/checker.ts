@@ -1,0 +1,286 @@
+/**
+ * What must hold, whatever happens. Knows nothing of the engine: only what the store did and what handlers and callers saw.
+ */
+import type { JobStore } from "effect-scheduler"
+import type { Attempt, Happening } from "./history.ts"
+
+/** All instants in `(after, until]` of a trigger's text, from a source other than the library. */
+export type Enumerate = (trigger: string, anchor: number, after: number, until: number) => ReadonlyArray<number>
+
+/** For how long a node whose link is well may go on with a run that was taken from it, in milliseconds. */
+const patience = 60_000
+
+/** One incarnation of a job: what was required of it, and what was decided. */
+interface Timeline {
+  readonly job: string
+  trigger: string
+  anchor: number
+  /** Everything up to here was decided when the trigger was set. */
+  since: number
+  /** A paused or removed job requires nothing beyond. */
+  over: number | undefined
+  readonly required: Array<number>
+  readonly fired: Array<number>
+  readonly stretches: Array<{ readonly from: number; readonly to: number }>
+}
+
+const keyOf = (job: string, incarnation: string) => `${job} ${incarnation}`
+const claimOf = (run: string, fence: number) => `${run}#${fence}`
+
+export class Checker {
+  readonly violations: Array<string> = []
+  /** How many of each kind of happening there were: a simulation in which nothing happens proves nothing. */
+  readonly seen: Record<string, number> = {}
+  private readonly enumerate: Enumerate
+  private readonly timelines = new Map<string, Timeline>()
+  private readonly runs = new Map<string, JobStore.NewRun>()
+  private readonly over = new Set<string>()
+  /** The fence of the claim that counts, and of the newest one that there was. */
+  private readonly claims = new Map<string, { readonly node: string; readonly fence: number }>()
+  private readonly fences = new Map<string, number>()
+  private readonly taken = new Map<string, number>()
+  private readonly open = new Map<string, Attempt>()
+  private readonly begun = new Set<string>()
+  private readonly healthy = new Map<string, number>()
+  private readonly removals = new Map<string, string>()
+  private readonly removed = new Set<string>()
+
+  constructor(enumerate: Enumerate) {
+    this.enumerate = enumerate
+  }
+
+  see(happening: Happening, at: number): void {
+    this.seen[happening._tag] = (this.seen[happening._tag] ?? 0) + 1
+    switch (happening._tag) {
+      case "inserted": {
+        const { row } = happening
+        this.timelines.set(keyOf(row.id, row.incarnation), {
+          job: row.id,
+          trigger: row.trigger,
+          anchor: row.anchor,
+          since: -Infinity,
+          over: row.state === "paused" ? -Infinity : undefined,
+          required: [],
+          fired: [],
+          stretches: []
+        })
+        return
+      }
+      case "committed":
+        return this.committed(happening.change, happening.now)
+      case "enqueued":
+        return void this.runs.set(happening.run.id, happening.run)
+      case "claimed": {
+        const { fence, id, node } = happening.row
+        if (this.over.has(id)) this.fail(`${id} was claimed after its end`)
+        if (fence <= (this.fences.get(id) ?? 0)) this.fail(`the fence of ${id} did not grow`)
+        this.fences.set(id, fence)
+        this.claims.set(id, { node: node!, fence })
+        return
+      }
+      case "settled": {
+        const { fence, next, run } = happening.settlement
+        if (this.claims.get(run)?.fence !== fence) {
+          this.fail(`${run} was settled under fence ${fence}, which is not its claim`)
+        }
+        this.claims.delete(run)
+        if (happening.done) this.end(run)
+        else if (next._tag === "Done") this.fail(`${run} is not done`)
+        return
+      }
+      case "cancelled":
+        return happening.runs.forEach((run) => this.end(run))
+      case "taken":
+        happening.runs.forEach((run) => this.take(run, at))
+        return happening.abandoned.forEach((run) => this.end(run))
+      case "left":
+        for (const [run, { node }] of this.claims) if (node === happening.node) this.take(run, at)
+        return
+      case "started":
+        return this.started(happening.attempt)
+      case "ended":
+        return void this.open.delete(openKey(happening.attempt))
+      case "crashed":
+        for (const [key, attempt] of this.open) if (attempt.node === happening.node) this.open.delete(key)
+        return
+      case "healthy":
+        if (happening.since === undefined) this.healthy.delete(happening.node)
+        else this.healthy.set(happening.node, happening.since)
+        return
+      case "removed":
+        return this.afterRemoval(happening)
+    }
+  }
+
+  /** What holds at every moment. */
+  check(at: number): void {
+    for (const attempt of this.open.values()) {
+      const since = this.taken.get(claimOf(attempt.run, attempt.fence))
+      const healthy = this.healthy.get(attempt.node)
+      if (since === undefined || healthy === undefined || at - Math.max(since, healthy) < patience) continue
+      this.fail(`${attempt.node} goes on with ${attempt.run}, which was taken from it at ${since}`)
+    }
+  }
+
+  /** What holds when all is quiet and every job is paused or removed. */
+  finish(rows: ReadonlyArray<JobStore.RunRow>, jobs: ReadonlyArray<JobStore.JobRow>, now: number): void {
+    for (const job of jobs) {
+      if (job.state !== "paused" && job.state !== "done") this.fail(`job ${job.id} is ${job.state} at the end`)
+    }
+    const byId = new Map(rows.map((row) => [row.id, row]))
+    for (const id of this.runs.keys()) {
+      const row = byId.get(id)
+      if (row === undefined) this.fail(`run ${id} is gone`)
+      else if (row.state !== "done") this.fail(`run ${id} is ${row.state} at the end`)
+    }
+    for (const { run } of this.open.values()) this.fail(`a handler of ${run} still runs at the end`)
+    for (const timeline of this.timelines.values()) this.decided(timeline, now)
+  }
+
+  private fail(violation: string): void {
+    this.violations.push(violation)
+  }
+
+  private committed(change: JobStore.Change, now: number): void {
+    const { cancel, incarnation, job, runs, update, verdicts } = change
+    const timeline = this.timelines.get(keyOf(job, incarnation))
+    if (timeline === undefined) return this.fail(`a change of ${job}, which was never added`)
+    for (const run of runs) {
+      if (this.runs.has(run.id)) this.fail(`${run.id} fires twice`)
+      this.runs.set(run.id, run)
+      timeline.fired.push(run.nominal!)
+    }
+    for (const { from, to } of verdicts) timeline.stretches.push({ from: from ?? -Infinity, to })
+    if (update._tag === "Delete") {
+      this.require(timeline, now)
+      timeline.over = -Infinity
+      if (cancel !== null) this.removals.set(cancel.by, keyOf(job, incarnation))
+    } else if (update._tag === "Replace") {
+      const { row } = update
+      const isNew = row.trigger !== timeline.trigger || row.anchor !== timeline.anchor
+      if (isNew) {
+        this.require(timeline, now)
+        timeline.trigger = row.trigger
+        timeline.anchor = row.anchor
+        timeline.since = row.cursor ?? -Infinity
+      }
+      // A paused job owes nothing but what came due before its pause under the trigger that it had then.
+      if (row.state === "paused") timeline.over = isNew ? -Infinity : timeline.over ?? now
+      else timeline.over = undefined
+    }
+  }
+
+  /** What came due of the trigger that the job had until now. */
+  private require(timeline: Timeline, until: number): void {
+    const { anchor, since, trigger } = timeline
+    for (const at of this.enumerate(trigger, anchor, since, until)) timeline.required.push(at)
+  }
+
+  private decided(timeline: Timeline, now: number): void {
+    const { fired, job, over = now, required, stretches } = timeline
+    if (over > -Infinity) this.require(timeline, over)
+    stretches.sort((a, b) => a.from - b.from || a.to - b.to)
+    for (let i = 1; i < stretches.length; i++) {
+      if (stretches[i]!.from < stretches[i - 1]!.to) this.fail(`verdicts of ${job} overlap at ${stretches[i]!.from}`)
+    }
+    if (new Set(fired).size !== fired.length) this.fail(`an occurrence of ${job} fired twice`)
+    const isRequired = new Set(required)
+    const isFired = new Set(fired)
+    for (const at of fired) if (!isRequired.has(at)) this.fail(`${job} fired at ${at}, which is no occurrence`)
+    for (const at of required) {
+      const verdicts = stretches.filter(({ from, to }) => from < at && at <= to).length + (isFired.has(at) ? 1 : 0)
+      if (verdicts !== 1) this.fail(`the occurrence ${at} of ${job} has ${verdicts} verdicts`)
+    }
+  }
+
+  private end(run: string): void {
+    if (this.over.has(run)) this.fail(`${run} ended twice`)
+    this.over.add(run)
+  }
+
+  private take(run: string, at: number): void {
+    const claim = this.claims.get(run)
+    if (claim === undefined) return this.fail(`${run} was taken from nobody`)
+    this.taken.set(claimOf(run, claim.fence), at)
+    this.fences.set(run, claim.fence + 1)
+    this.claims.delete(run)
+  }
+
+  private started(attempt: Attempt): void {
+    const { fence, node, run } = attempt
+    const row = this.runs.get(run)
+    if (row === undefined) return this.fail(`a handler of ${run}, which does not exist`)
+    if (this.open.has(openKey(attempt))) this.fail(`two attempts of ${run} under one fence`)
+    this.open.set(openKey(attempt), attempt)
+    const once = `${run} ${attempt.attempt}`
+    if (row.atMostOnce && this.begun.has(once)) this.fail(`attempt ${once} of an atMostOnce run started twice`)
+    this.begun.add(once)
+    if (this.taken.has(claimOf(run, fence))) {
+      if (this.healthy.get(node) !== undefined) this.fail(`${node} started ${run} after it was taken`)
+      return
+    }
+    for (const other of this.open.values()) {
+      if (other !== attempt && other.run === run && other.node === node) this.fail(`two attempts of ${run} on ${node}`)
+    }
+    if (row.job === null) return
+    if (this.removed.has(keyOf(row.job, row.incarnation!))) this.fail(`${run} started after remove had returned`)
+    if (row.serial === null) return
+    const atOnce = [...this.open.values()].filter((other) => {
+      const { incarnation, job } = this.runs.get(other.run)!
+      return job === row.job && incarnation === row.incarnation && !this.taken.has(claimOf(other.run, other.fence))
+    })
+    if (atOnce.length > row.serial) {
+      this.fail(`${atOnce.length} attempts of ${row.job} at once: ${atOnce.map((a) => a.run)}`)
+    }
+  }
+
+  private afterRemoval({ abandoned, by, own }: Happening & { readonly _tag: "removed" }): void {
+    const key = this.removals.get(by)
+    if (key === undefined) return this.fail(`remove (${by}) returned and nothing was removed`)
+    this.removed.add(key)
+    for (const attempt of this.open.values()) {
+      const row = this.runs.get(attempt.run)!
+      if (row.job === null || keyOf(row.job, row.incarnation!) !== key) continue
+      if (row.id === own || abandoned.includes(row.id) || this.taken.has(claimOf(row.id, attempt.fence))) continue
+      this.fail(`remove of ${row.job} returned while ${row.id} runs on ${attempt.node}`)
+    }
+  }
+}
+
+const openKey = ({ fence, node, run }: Attempt) => `${node} ${claimOf(run, fence)}`
+
+/** For the last steps of a failing seed. */
+export const describe = (happening: Happening): string => {
+  switch (happening._tag) {
+    case "inserted":
+      return `job ${happening.row.id} added, ${happening.row.state}, ${happening.row.trigger}`
+    case "committed": {
+      const { change: { cancel, job, runs, update, verdicts } } = happening
+      const what = update._tag === "Replace" ? `Replace(${update.row.state}, ${update.row.trigger})` : update._tag
+      return `job ${job}: ${what}${cancel === null ? "" : `, cancel by ${cancel.by}`}, runs [${
+        runs.map((run) => run.nominal)
+      }], verdicts [${verdicts.map((v) => `${v.kind} ${v.reason} (${v.from}, ${v.to}]`)}]`
+    }
+    case "enqueued":
+      return `run ${happening.run.id} enqueued`
+    case "claimed":
+      return `${happening.row.node} claimed ${happening.row.id} #${happening.row.fence}`
+    case "settled":
+      return `${happening.settlement.run} #${happening.settlement.fence} ${happening.settlement.next._tag}`
+    case "cancelled":
+    case "taken":
+      return `${happening._tag}: ${happening.runs.join(", ")}`
+    case "started":
+    case "ended": {
+      const { attempt, fence, node, run } = happening.attempt
+      return `${node} ${happening._tag} ${run} #${fence}, attempt ${attempt}`
+    }
+    case "left":
+    case "crashed":
+      return `${happening.node} ${happening._tag}`
+    case "healthy":
+      return `${happening.node} healthy since ${happening.since}`
+    case "removed":
+      return `remove ${happening.by} returned, abandoned [${happening.abandoned}]`
+  }
+}

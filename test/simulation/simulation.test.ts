@@ -1,0 +1,30 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, References } from "effect"
+import { simulate } from "./simulation.ts"
+
+/** How many seeds: a few in every run of the tests, more when asked for. */
+const seeds = Number(process.env["SIMULATION_SEEDS"] ?? 6)
+const first = Number(process.env["SIMULATION_FIRST"] ?? 1)
+const minutes = Number(process.env["SIMULATION_MINUTES"] ?? 60)
+
+/** How much of a failing seed is shown. */
+const tail = Number(process.env["SIMULATION_TAIL"] ?? 40)
+
+describe("simulation", () => {
+  for (let n = first; n < first + seeds; n++) {
+    const seed = `seed ${n}`
+    it.effect(seed, () =>
+      Effect.gen(function*() {
+        const { seen, steps, violations } = yield* simulate({ seed, minutes })
+        if (violations.length > 0) {
+          assert.fail(
+            `SIMULATION_FIRST=${n} SIMULATION_SEEDS=1: ${violations.slice(0, 5).join("\n")}\n\n${
+              steps.slice(-tail).join("\n")
+            }`
+          )
+        }
+        if (process.env["SIMULATION_STATS"]) console.log(seed, JSON.stringify(seen))
+        assert.isAbove(seen["started"] ?? 0, 20)
+      }).pipe(Effect.provideService(References.MinimumLogLevel, "None")), 120_000)
+  }
+})
