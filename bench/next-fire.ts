@@ -39,7 +39,10 @@ const libraries: Record<string, (expression: string, zone: string) => Next> = {
 }
 
 /** The same pseudo-random instants for everybody. */
-const instants = Array.from({ length: 4096 }, (_, i) => Date.UTC(2025, 0) + (Math.imul(i + 1, 2654435761) >>> 0) % (730 * 86_400) * 1000)
+const instants = Array.from(
+  { length: 4096 },
+  (_, i) => Date.UTC(2025, 0) + (Math.imul(i + 1, 2654435761) >>> 0) % (730 * 86_400) * 1000
+)
 
 const median = (values: ReadonlyArray<number>) => values.toSorted((a, b) => a - b)[values.length >> 1]!
 
