@@ -10,6 +10,9 @@ export type Enumerate = (trigger: string, anchor: number, after: number, until: 
 /** For how long a node whose link is well may go on with a run that was taken from it, in milliseconds. */
 const patience = 60_000
 
+/** After this time in good health a node has renewed its lease. */
+const grace = 15_000
+
 /** One incarnation of a job: what was required of it, and what was decided. */
 interface Timeline {
   readonly job: string
@@ -21,7 +24,7 @@ interface Timeline {
   over: number | undefined
   readonly required: Array<number>
   readonly fired: Array<number>
-  readonly stretches: Array<{ readonly from: number; readonly to: number }>
+  stretches: Array<{ readonly from: number; readonly to: number }>
 }
 
 const keyOf = (job: string, incarnation: string) => `${job} ${incarnation}`
@@ -91,7 +94,12 @@ export class Checker {
       case "cancelled":
         return happening.runs.forEach((run) => this.end(run))
       case "taken":
-        happening.runs.forEach((run) => this.take(run, at))
+        for (const run of happening.runs) {
+          const node = this.claims.get(run)?.node ?? ""
+          const since = this.healthy.get(node)
+          if (since !== undefined && at - since > grace) this.fail(`${run} was taken from ${node}, which is well`)
+          this.take(run, at)
+        }
         return happening.abandoned.forEach((run) => this.end(run))
       case "left":
         for (const [run, { node }] of this.claims) if (node === happening.node) this.take(run, at)
@@ -101,6 +109,7 @@ export class Checker {
       case "ended":
         return void this.open.delete(openKey(happening.attempt))
       case "crashed":
+        this.healthy.delete(happening.node)
         for (const [key, attempt] of this.open) if (attempt.node === happening.node) this.open.delete(key)
         return
       case "healthy":
@@ -123,7 +132,18 @@ export class Checker {
   }
 
   /** What holds when all is quiet and every job is paused or removed. */
-  finish(rows: ReadonlyArray<JobStore.RunRow>, jobs: ReadonlyArray<JobStore.JobRow>, now: number): void {
+  finish(
+    rows: ReadonlyArray<JobStore.RunRow>,
+    jobs: ReadonlyArray<JobStore.JobRow>,
+    verdicts: ReadonlyArray<JobStore.VerdictRow>,
+    now: number
+  ): void {
+    // What the store kept counts more than what it was told, as far as it keeps it.
+    for (const { id, incarnation } of jobs) {
+      this.timelines.get(keyOf(id, incarnation))!.stretches = verdicts
+        .filter((verdict) => verdict.job === id && verdict.incarnation === incarnation)
+        .map(({ from, to }) => ({ from: from ?? -Infinity, to }))
+    }
     for (const job of jobs) {
       if (job.state !== "paused" && job.state !== "done") this.fail(`job ${job.id} is ${job.state} at the end`)
     }

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, References } from "effect"
+import { TestClock } from "effect/testing"
 import { simulate } from "./simulation.ts"
 
 /** How many seeds: a few in every run of the tests, more when asked for. */
@@ -23,8 +24,17 @@ describe("simulation", () => {
             }`
           )
         }
-        if (process.env["SIMULATION_STATS"]) console.log(seed, JSON.stringify(seen))
         assert.isAbove(seen["started"] ?? 0, 20)
       }).pipe(Effect.provideService(References.MinimumLogLevel, "None")), 120_000)
   }
+
+  it.effect("a seed says all there is to say", () =>
+    Effect.gen(function*() {
+      const options = { seed: "again", minutes: 20 }
+      const one = yield* simulate(options)
+      yield* TestClock.setTime(0)
+      const two = yield* simulate(options)
+      assert.isAbove(one.steps.length, 100)
+      assert.deepStrictEqual(two.steps, one.steps)
+    }).pipe(Effect.provideService(References.MinimumLogLevel, "None")))
 })

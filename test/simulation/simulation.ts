@@ -14,7 +14,7 @@ import { type Random, random } from "./random.ts"
 export interface Options {
   readonly seed: string
   readonly minutes: number
-  /** What a canary breaks: the store as all nodes see it. */
+  /** What a canary breaks. */
   readonly broken?: (store: JobStore.Service) => JobStore.Service
 }
 
@@ -106,7 +106,7 @@ export const simulate = Effect.fnUntraced(function*({ broken = (store) => store,
   }
   const memory = yield* MemoryJobStore.make({ runs: 1_000_000, verdicts: 1_000_000 })
   const shared = { ...memory, capabilities: { ...memory.capabilities, shared: true } }
-  const store = broken(recorded(shared, see))
+  const store = recorded(broken(shared), see)
 
   const nodes: Array<Node> = []
   const closing: Array<{ readonly node: Node; readonly fiber: Fiber.Fiber<unknown> }> = []
@@ -121,7 +121,7 @@ export const simulate = Effect.fnUntraced(function*({ broken = (store) => store,
       const mood = random(`${seed}/mood/${id}/${n}`)
       const tell = (_tag: "started" | "ended") => Effect.sync(() => link.dead || see({ _tag, attempt }))
       const body = Effect.gen(function*() {
-        if (mood.chance(0.6)) yield* Effect.sleep(mood.int(1, mood.chance(0.2) ? 45_000 : 5_000))
+        if (mood.chance(0.8)) yield* Effect.sleep(mood.int(1, mood.chance(0.4) ? 45_000 : 5_000))
         if (job !== undefined && mood.chance(0.01)) yield* remove(node(), job, id)
         if (job !== undefined && mood.chance(0.01)) yield* Effect.ignore(scheduler.pause(job))
         if (mood.chance(0.15)) return yield* new Refused({ why: name })
@@ -217,7 +217,7 @@ export const simulate = Effect.fnUntraced(function*({ broken = (store) => store,
   })
 
   for (let n = choices.int(2, 4); n > 0; n--) yield* start
-  const end = minutes * 60_000
+  const end = clock.currentTimeMillisUnsafe() + minutes * 60_000
   while (clock.currentTimeMillisUnsafe() < end && checker.violations.length === 0) {
     yield* anything
     yield* TestClock.adjust(choices.int(1, choices.chance(0.3) ? 40_000 : 5_000))
@@ -242,7 +242,12 @@ export const simulate = Effect.fnUntraced(function*({ broken = (store) => store,
     yield* TestClock.adjust("20 minutes")
     const at = clock.currentTimeMillisUnsafe()
     checker.check(at)
-    checker.finish(yield* memory.runs({ limit: 1_000_000 }), yield* memory.jobs({ limit: 100 }), at)
+    const jobs = yield* memory.jobs({ limit: 100 })
+    const verdicts = yield* Effect.forEach(
+      jobs,
+      ({ id, incarnation }) => memory.verdicts({ job: id, incarnation, limit: 1_000_000 })
+    )
+    checker.finish(yield* memory.runs({ limit: 1_000_000 }), jobs, verdicts.flat(), at)
   }
   const violations = [...checker.violations]
   if (violations.length === 0) {
@@ -256,7 +261,7 @@ export const simulate = Effect.fnUntraced(function*({ broken = (store) => store,
       const died = exit !== undefined && Exit.isSuccess(exit) && Exit.isExit(exit.value) && Exit.hasDies(exit.value)
       if (died) violations.push(`${what} died: ${Cause.pretty((exit.value as Exit.Failure<unknown, unknown>).cause)}`)
     }
-    for (const node of [...nodes]) yield* stop(node)
+    while (nodes.length > 0) yield* stop(nodes[0]!)
     yield* TestClock.adjust("1 minute")
     for (const { fiber, node } of closing) {
       if (fiber.pollUnsafe() === undefined) violations.push(`${node.name} never closed`)

@@ -1,0 +1,128 @@
+/**
+ * A checker that finds nothing is worth nothing: each of these breaks a promise of the store, and some seed must show it.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, References } from "effect"
+import type { JobStore } from "effect-scheduler"
+import { simulate } from "./simulation.ts"
+
+type Break = (store: JobStore.Service) => Partial<JobStore.Service>
+
+const canaries: Readonly<Record<string, { readonly broken: Break; readonly says: RegExp }>> = {
+  "commit ignores the revision": {
+    says: /fires twice|verdicts|overlap/,
+    broken: (store) => ({
+      commit: (request) =>
+        Effect.flatMap(
+          Effect.forEach(request.changes, (change) =>
+            Effect.map(store.jobs({ ids: [change.job], limit: 1 }), ([job]) => ({
+              ...change,
+              revision: job?.revision ?? change.revision
+            }))),
+          (changes) =>
+            store.commit({ ...request, changes })
+        )
+    })
+  },
+  "commit forgets verdicts": {
+    says: /has 0 verdicts/,
+    broken: (store) => ({
+      commit: (request) =>
+        store.commit({
+          ...request,
+          changes: request.changes.map((change) => ({ ...change, verdicts: change.verdicts.slice(1) }))
+        })
+    })
+  },
+  "fences do not grow": {
+    says: /did not grow/,
+    broken: (store) => ({
+      claim: (request) =>
+        Effect.map(store.claim(request), (answer) => ({
+          ...answer,
+          runs: answer.runs.map((run) => ({ ...run, fence: 1 }))
+        })),
+      settle: (request) =>
+        Effect.flatMap(
+          Effect.forEach(request.settlements, (settlement) =>
+            Effect.map(store.runs({ ids: [settlement.run], limit: 1 }), ([run]) => ({
+              ...settlement,
+              fence: run?.fence ?? settlement.fence
+            }))),
+          (settlements) =>
+            store.settle({ ...request, settlements })
+        )
+    })
+  },
+  "settle ignores the fence": {
+    says: /is not its claim/,
+    broken: (store) => ({
+      settle: (request) =>
+        Effect.flatMap(
+          Effect.forEach(request.settlements, (settlement) =>
+            Effect.map(store.runs({ ids: [settlement.run], limit: 1 }), ([run]) => ({
+              ...settlement,
+              fence: run?.fence ?? settlement.fence
+            }))),
+          (settlements) =>
+            store.settle({ ...request, settlements })
+        )
+    })
+  },
+  "runs are admitted whatever else is going": {
+    says: /at once/,
+    broken: (store) => ({
+      commit: (request) =>
+        store.commit({
+          ...request,
+          changes: request.changes.map((change) => ({
+            ...change,
+            runs: change.runs.map((run) => ({ ...run, serial: null }))
+          }))
+        })
+    })
+  },
+  "leases mean nothing": {
+    says: /which is well/,
+    broken: (store) => ({ reap: (request) => store.reap({ ...request, now: request.now + 3_600_000 }) })
+  },
+  "lost nodes are never found": {
+    says: /is running at the end/,
+    broken: () => ({ reap: () => Effect.succeed({ released: [], abandoned: [] }) })
+  },
+  "atMostOnce is forgotten": {
+    says: /atMostOnce/,
+    broken: (store) => ({
+      enqueue: (request) =>
+        store.enqueue({ ...request, runs: request.runs.map((run) => ({ ...run, atMostOnce: false })) }),
+      commit: (request) =>
+        store.commit({
+          ...request,
+          changes: request.changes.map((change) => ({
+            ...change,
+            runs: change.runs.map((run) => ({ ...run, atMostOnce: false }))
+          }))
+        })
+    })
+  }
+}
+
+/** So many seeds may pass before one must show it. */
+const patience = 20
+
+describe("canaries", () => {
+  for (const [name, { broken, says }] of Object.entries(canaries)) {
+    it.effect(name, () =>
+      Effect.gen(function*() {
+        for (let n = 1; n <= patience; n++) {
+          const { violations } = yield* simulate({
+            seed: `canary ${n}`,
+            minutes: 30,
+            broken: (store) => ({ ...store, ...broken(store) })
+          })
+          if (violations.some((violation) => says.test(violation))) return
+        }
+        assert.fail("nobody noticed")
+      }).pipe(Effect.provideService(References.MinimumLogLevel, "None")), 60_000)
+  }
+})
