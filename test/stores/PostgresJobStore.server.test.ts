@@ -307,7 +307,7 @@ describe.runIf(isRunning)("PostgresJobStore", () => {
       return Effect.provideService(Statement.CurrentTransformer, transformer)
     }
     /** Cuts at every statement in turn, until the verb comes through. */
-    const cutting = (verb: (store: Service) => Effect.Effect<unknown, StoreError>) =>
+    const cutting = (verb: (store: Service) => Effect.Effect<unknown, StoreError>, least: number) =>
       Effect.gen(function*() {
         const { open } = yield* opener
         const { sql, store } = yield* open({ listen: false })
@@ -337,7 +337,7 @@ describe.runIf(isRunning)("PostgresJobStore", () => {
           assert.isTrue(error.retryable, error.message)
           assert.deepStrictEqual(yield* everything, before, `after the cut before statement ${cuts + 1}`)
         }
-        assert.isAbove(cuts, 2)
+        assert.isAtLeast(cuts, least)
         assert.notDeepEqual(yield* everything, before)
       })
     const lanes = ["default/Task"]
@@ -365,7 +365,9 @@ describe.runIf(isRunning)("PostgresJobStore", () => {
       cancel: (store) => store.cancel({ job: "b", request: { reason: "r", by: "b" }, now: at(7) })
     }
     for (const [name, verb] of Object.entries(verbs)) {
-      it.live(`in the middle of ${name} is a StoreError, and nothing is half done`, () => cutting(verb), 60_000)
+      it.live(`in the middle of ${name} is a StoreError, and nothing is half done`, () =>
+        // a claim is one statement: when its connection is cut before, it takes another one
+        cutting(verb, name === "claim" ? 0 : 3), 60_000)
     }
   })
 

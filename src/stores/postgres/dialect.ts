@@ -83,6 +83,7 @@ export const dialect: Dialect = {
       Statement.literal("::text[]) AS names (n) ORDER BY 1) AS locks (k)")
     ]),
   isTransient: ({ reason }) => passing.test(codeOf(reason.cause)),
+  updateYields: true,
   partial: (column) => ` WHERE ${column} IS NOT NULL`,
   tableExists: (table) =>
     Statement.fragment([

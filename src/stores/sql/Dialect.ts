@@ -54,6 +54,9 @@ export interface Dialect {
   /** Whether an error of the database passes by itself, beyond those that say so. */
   readonly isTransient: (error: SqlError) => boolean
 
+  /** Whether an `UPDATE` can yield what it changed, along with what it was joined to. */
+  readonly updateYields: boolean
+
   /** The condition that keeps rows without a value out of an index. */
   readonly partial: (column: string) => string
   /** A statement that yields a row if the table exists. */

@@ -24,6 +24,7 @@ const wokenPerStatement = 1000
 export const make = (db: Database, admission: Admission): Verbs<"enqueue" | "claim"> => {
   const { dialect, ns, runs, sql } = db
   const wanted = sql.literal(Table.list(Table.runs.columns, "r"))
+  const taken = sql.literal(Table.list(Table.runs.columns, "t"))
   const place = sql.literal("r.lane, r.order_at, r.id")
   const skipLocked = sql.literal(dialect.skipLocked)
   const union = sql.join(" UNION ALL ", false)
@@ -116,26 +117,54 @@ export const make = (db: Database, admission: Admission): Verbs<"enqueue" | "cla
     return yield* wakesAfter(sql`wake_at > ${now}`)
   })
 
+  /** Reads and locks, and then writes. */
+  const takeInTurn = Effect.fnUntraced(
+    function*(lanes: ReadonlyArray<string>, limit: number, node: string, now: number) {
+      const ready = yield* candidates(lanes, limit)
+      yield* forRows(
+        db,
+        ids,
+        ready.map(({ id }) => [id]),
+        (rows) =>
+          sql`UPDATE ${runs} SET state = 'running', order_at = NULL, fence = fence + 1, node = ${node}, claimed = ${now}
+          WHERE ns = ${ns} AND id IN (SELECT k.id FROM ${rows} k)`
+      )
+      return ready.map((run): RunRow => ({
+        ...run,
+        state: "running",
+        orderAt: null,
+        fence: run.fence + 1,
+        node,
+        claimed: now
+      }))
+    }
+  )
+
+  /** Both in one statement, which needs no transaction around it: to a server each statement is a journey. */
+  const takeAtOnce = Effect.fnUntraced(
+    function*(lanes: ReadonlyArray<string>, limit: number, node: string, now: number) {
+      const found = yield* shares(lanes, limit)
+      if (found.length === 0) return []
+      // materialised, for a join might carry out a subquery again and again, and each time lock other runs
+      const rows = yield* sql`WITH k AS MATERIALIZED (${
+        heads(found.map(([lane, share]) => head(place, lane, share, skipLocked)))
+      })
+      UPDATE ${runs} AS t SET state = 'running', order_at = NULL, fence = t.fence + 1, node = ${node}, claimed = ${now}
+      FROM k WHERE t.ns = ${ns} AND t.id = k.id RETURNING ${taken}, k.order_at`.values
+      const orderAt = Table.runs.columns.length
+      return rows
+        .map((values) => ({ run: Table.runs.decode(values), orderAt: Number(values[orderAt]) }))
+        .sort((a, b) => a.orderAt - b.orderAt || (a.run.id < b.run.id ? -1 : 1))
+        .map(({ run }) => run)
+    }
+  )
+
   const claim = Effect.fnUntraced(function*({ lanes, limit, node, now }: Parameters<Service["claim"]>[0]) {
     const next = yield* rouse(now)
-    const ready = yield* candidates(lanes, limit)
-    yield* forRows(
-      db,
-      ids,
-      ready.map(({ id }) => [id]),
-      (rows) =>
-        sql`UPDATE ${runs} SET state = 'running', order_at = NULL, fence = fence + 1, node = ${node}, claimed = ${now}
-          WHERE ns = ${ns} AND id IN (SELECT k.id FROM ${rows} k)`
-    )
-    const claimed = ready.map((run): RunRow => ({
-      ...run,
-      state: "running",
-      orderAt: null,
-      fence: run.fence + 1,
-      node,
-      claimed: now
-    }))
-    return { runs: claimed, next }
+    const taken = dialect.updateYields && new Set(lanes).size <= lanesPerStatement
+      ? takeAtOnce(Array.from(new Set(lanes)), limit, node, now)
+      : sql.withTransaction(takeInTurn(lanes, limit, node, now))
+    return { runs: lanes.length === 0 ? [] : yield* taken, next }
   })
 
   const look = Effect.fnUntraced(function*(lanes: ReadonlyArray<string>, now: number) {
@@ -148,6 +177,6 @@ export const make = (db: Database, admission: Admission): Verbs<"enqueue" | "cla
       const step = enqueue(runs, now)
       return admission.isOneStep(runs) ? inOneStep(db, step) : sql.withTransaction(step)
     },
-    claim: (request) => request.limit > 0 ? sql.withTransaction(claim(request)) : look(request.lanes, request.now)
+    claim: (request) => inOneStep(db, request.limit > 0 ? claim(request) : look(request.lanes, request.now))
   }
 }

@@ -61,6 +61,7 @@ export const dialect: Dialect = {
   skipLocked: "",
   exclusive: undefined,
   isTransient: () => false,
+  updateYields: false,
   partial: (column) => ` WHERE ${column} IS NOT NULL`,
   tableExists: (table) =>
     Statement.fragment([Statement.literal("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", [table])])
