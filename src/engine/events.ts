@@ -37,7 +37,12 @@ export const make: Effect.Effect<EventHub, never, Scope.Scope> = Effect.gen(func
   return {
     heard: () => listeners > 0,
     publish: (now, event) => {
-      if (listeners > 0) PubSub.publishUnsafe(bus, { ...event, at: DateTime.makeUnsafe(now) } as SchedulerEvent)
+      if (listeners === 0) return
+      const told = { ...event, at: DateTime.makeUnsafe(now) } as SchedulerEvent
+      if (PubSub.publishUnsafe(bus, told)) return
+      // publishUnsafe leaves a full buffer as it is; the oldest event is the one to lose
+      bus.pubsub.slide()
+      PubSub.publishUnsafe(bus, told)
     },
     // An ended PubSub repeats its last message for ever.
     stream: Stream.unwrap(Effect.map(subscription, Stream.fromSubscription)).pipe(
