@@ -16,6 +16,8 @@ export interface Lease {
    * been handed back as one whose reply was lost, or taken with the lease.
    */
   readonly covers: (asked: number, now: number) => boolean
+  /** The reply to a claim was lost: the store may think that this node holds what it does not know of. */
+  readonly doubt: Effect.Effect<void>
   /** Makes the lease hold. */
   readonly secure: Effect.Effect<void>
   /** The role's loop. */
@@ -28,6 +30,7 @@ export const make = (core: Core): Lease => {
     return {
       holds: () => true,
       covers: () => true,
+      doubt: Effect.void,
       secure: Effect.void,
       loop: Effect.never
     }
@@ -35,6 +38,10 @@ export const make = (core: Core): Lease => {
   let beatenAt = -Infinity
   /** Claims that the store knows of and this node does not: a claim whose answer was lost, once it is older than a beat. */
   let unknown = new Set<string>()
+  let inDoubt = false
+
+  /** A claim whose reply was lost is held too, though nothing runs here. */
+  const mayHold = () => core.running.size > 0 || unknown.size > 0 || inDoubt
 
   /** Each try with a lease that begins then: after an outage one that began before it would be over already. */
   const renew = Effect.flatMap(now, (at) =>
@@ -44,6 +51,7 @@ export const make = (core: Core): Lease => {
     ))
 
   const beat = Effect.gen(function*() {
+    inDoubt = false
     const expected = new Map(core.running)
     const { at, held } = yield* core.outage.rideOut(renew)
     beatenAt = Math.max(beatenAt, at)
@@ -85,13 +93,16 @@ export const make = (core: Core): Lease => {
   return {
     holds: (at) => at - beatenAt < settings.beat,
     covers: (asked, at) => at - asked < settings.beat,
+    doubt: Effect.sync(() => {
+      inDoubt = true
+      core.holdWake.openUnsafe()
+    }),
     secure: beat,
     loop: Effect.forever(Effect.gen(function*() {
       core.holdWake.closeUnsafe()
-      // A claim whose answer was lost is held too, though nothing runs here.
-      if (core.running.size === 0 && unknown.size === 0) yield* core.holdWake.await
+      if (!mayHold()) yield* core.holdWake.await
       yield* Effect.sleep(settings.beat)
-      if (core.running.size > 0 || unknown.size > 0 || (yield* now) - beatenAt < 2 * settings.beat) yield* beatOrExpire
+      if (mayHold() || (yield* now) - beatenAt < 2 * settings.beat) yield* beatOrExpire
     }))
   }
 }

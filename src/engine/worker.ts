@@ -30,11 +30,7 @@ export const worker = (
       yield* lease.secure
       asked = yield* now
     }
-    // A reply that is lost may have been about a claim, which only the heartbeat can find.
-    const answer = yield* Effect.tapError(
-      store.claim({ ...request, limit, now: asked }),
-      () => core.holdWake.open
-    )
+    const answer = yield* Effect.tapError(store.claim({ ...request, limit, now: asked }), () => lease.doubt)
     return { asked, ...answer }
   })
 
