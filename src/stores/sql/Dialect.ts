@@ -54,7 +54,7 @@ export interface Dialect {
   /** Whether an error of the database passes by itself, beyond those that say so. */
   readonly isTransient: (error: SqlError) => boolean
 
-  /** Whether an `UPDATE` can yield what it changed, along with what it was joined to. */
+  /** Whether a query can be made of what an `UPDATE` changed. */
   readonly updateYields: boolean
 
   /** The condition that keeps rows without a value out of an index. */

@@ -24,7 +24,6 @@ const wokenPerStatement = 1000
 export const make = (db: Database, admission: Admission): Verbs<"enqueue" | "claim"> => {
   const { dialect, ns, runs, sql } = db
   const wanted = sql.literal(Table.list(Table.runs.columns, "r"))
-  const taken = sql.literal(Table.list(Table.runs.columns, "t"))
   const place = sql.literal("r.lane, r.order_at, r.id")
   const skipLocked = sql.literal(dialect.skipLocked)
   const union = sql.join(" UNION ALL ", false)
@@ -145,17 +144,16 @@ export const make = (db: Database, admission: Admission): Verbs<"enqueue" | "cla
     function*(lanes: ReadonlyArray<string>, limit: number, node: string, now: number) {
       const found = yield* shares(lanes, limit)
       if (found.length === 0) return []
-      // materialised, for a join might carry out a subquery again and again, and each time lock other runs
+      // materialised, for a join might carry out a subquery again and again, and each time lock other runs; and an array, so that each of
+      // the runs is looked up in the index however many there might have been
       const rows = yield* sql`WITH k AS MATERIALIZED (${
         heads(found.map(([lane, share]) => head(place, lane, share, skipLocked)))
-      })
+      }), r AS (
       UPDATE ${runs} AS t SET state = 'running', order_at = NULL, fence = t.fence + 1, node = ${node}, claimed = ${now}
-      FROM k WHERE t.ns = ${ns} AND t.id = k.id RETURNING ${taken}, k.order_at`.values
-      const orderAt = Table.runs.columns.length
-      return rows
-        .map((values) => ({ run: Table.runs.decode(values), orderAt: Number(values[orderAt]) }))
-        .sort((a, b) => a.orderAt - b.orderAt || (a.run.id < b.run.id ? -1 : 1))
-        .map(({ run }) => run)
+      WHERE t.ns = ${ns} AND t.id = ANY (ARRAY(SELECT k.id FROM k)) RETURNING t.*
+    )
+      SELECT ${wanted} FROM k CROSS JOIN r WHERE r.id = k.id ORDER BY k.order_at, k.id`.values
+      return rows.map(Table.runs.decode)
     }
   )
 
