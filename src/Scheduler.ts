@@ -395,7 +395,7 @@ export interface Options<Tasks extends ReadonlyArray<Task.Any>> extends EngineOp
   readonly lease?: Duration.Input | undefined
   /** How often a node that holds runs renews its lease. Default 5 seconds. */
   readonly beat?: Duration.Input | undefined
-  /** How often runs of lost nodes are looked for. Default 5 seconds; never under a TestClock or in a store of this process only. */
+  /** How often runs of lost nodes are looked for. Default 1 second; never under a TestClock or in a store of this process only. */
   readonly reap?: Duration.Input | undefined
   /** How often to look for what other processes did, in a store that cannot tell. Default 1 second; never under a TestClock. */
   readonly poll?: Duration.Input | undefined

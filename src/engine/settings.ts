@@ -59,7 +59,7 @@ export const resolve = Effect.fnUntraced(function*(
   const settings: Settings = {
     lease: yield* millis("lease", 20_000),
     beat: yield* millis("beat", 5_000),
-    reap: yield* millis("reap", shared && live ? 5_000 : Infinity),
+    reap: yield* millis("reap", shared && live ? 1_000 : Infinity),
     poll: yield* millis("poll", shared && !capabilities.push && live ? 1_000 : Infinity),
     reread: yield* millis("reread", live ? 30_000 : Infinity),
     grace: yield* millis("grace", live ? 30_000 : 0, 0),
