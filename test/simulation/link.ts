@@ -40,7 +40,7 @@ export const link = (store: JobStore.Service, random: Random): Link => {
   return Object.assign(state, {
     store: {
       ...store,
-      insertJobs: (rows) => through("insertJobs", store.insertJobs(rows), rows.map(() => "exists" as const)),
+      insertJobs: (rows) => through("insertJobs", store.insertJobs(rows), rows.map(() => "inserted" as const)),
       jobs: (query) => through("jobs", store.jobs(query), []),
       due: (request) => through("due", store.due(request), { jobs: [], next: null }),
       commit: (request) => through("commit", store.commit(request), request.changes.map(() => "ok" as const)),
