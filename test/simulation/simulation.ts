@@ -228,7 +228,7 @@ export const simulate = Effect.fnUntraced(function*({ broken = (store) => store,
   // All becomes well, and quiet.
   if (checker.violations.length === 0) {
     yield* start
-    for (const { node } of closing) weather(node, { cut: false, flaky: false })
+    for (const { node } of closing) if (!node.link.dead) weather(node, { cut: false, flaky: false })
     for (const node of nodes) {
       weather(node, { cut: false, flaky: false })
       yield* node.scheduler.resumeNode
