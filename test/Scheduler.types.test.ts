@@ -26,7 +26,7 @@ const Digest = Task.make("Digest", {
 const Sweep = Task.make("Sweep")
 
 /** Equal types, not merely assignable ones. */
-const same = <A, B>(_: (<T>() => T extends A ? 1 : 2) extends (<T>() => T extends B ? 1 : 2) ? true : false) => {}
+const same = <A, B>(_equal: (<T>() => T extends A ? 1 : 2) extends (<T>() => T extends B ? 1 : 2) ? true : false) => {}
 
 const DigestLive = Digest.toLayer(
   Effect.fn("Digest")(function*({ customer }) {
