@@ -13,6 +13,7 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as FiberSet from "effect/FiberSet"
 import * as Latch from "effect/Latch"
 import * as Scope from "effect/Scope"
@@ -105,9 +106,11 @@ export const make = Effect.fnUntraced(function*(options: {
           discard: true
         })
       if (settings.grace > 0 && core.running.size > 0) yield* Effect.timeoutOption(ends(), settings.grace)
+      const handlers = [...core.running.values()].flatMap((running) => running.fiber ?? [])
       for (const running of core.running.values()) stop(running, "shutdown")
-      // A finalizer may take its time; a store that is gone may not take ours.
-      yield* Effect.raceFirst(ends(), unreachable(core, live))
+      // A finalizer may take its time; a store that does not answer, or never comes back to us, may not take ours.
+      const patience = Effect.andThen(Fiber.awaitAll(handlers), Effect.sleep(farewell))
+      yield* Effect.raceFirst(ends(), live ? patience : core.outage.down() ? Effect.void : Effect.never)
       yield* settler.giveUp
       yield* ends()
       yield* Scope.close(vital, Exit.void)
@@ -131,13 +134,3 @@ export const make = Effect.fnUntraced(function*(options: {
   yield* start(roles, "janitor", janitor(core, verdictRetention))
   return core
 })
-
-/** Returns when the store has been silent for too long to wait for it. */
-const unreachable = (core: Core, live: boolean): Effect.Effect<void> =>
-  Effect.suspend(() => {
-    if (!live) return core.outage.down() ? Effect.void : Effect.never
-    return Effect.andThen(
-      Effect.sleep(farewell),
-      Effect.suspend(() => core.outage.down() ? Effect.void : unreachable(core, live))
-    )
-  })

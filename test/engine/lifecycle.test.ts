@@ -90,6 +90,18 @@ describe("the whole scheduler", () => {
     })
   })
 
+  it.live("a store call that never comes back does not keep the scope from closing (live clock, about 5 seconds)", () =>
+    Effect.gen(function*() {
+      const w = world()
+      w.behave = () => Effect.never
+      const store = withVerbs(yield* MemoryJobStore.make(), () => ({ settle: () => Effect.never }))
+      const { close, scheduler } = yield* start(store, w, { grace: 0 })
+      yield* scheduler.enqueue(Work, { payload: { name: "x" } })
+      yield* Effect.repeat(Effect.sleep(5), { until: () => w.log.length > 0 })
+      yield* close
+      assert.deepStrictEqual(w.log.length, 2)
+    }))
+
   it.effect("an atMostOnce run that shutdown interrupts is abandoned, not handed back", () => {
     const w = world()
     w.behave = () => Effect.never
