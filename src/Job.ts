@@ -30,7 +30,10 @@ export interface Job {
   readonly state: JobState
   /** Why and by whom it was paused. */
   readonly pause: { readonly reason: string; readonly by: string } | undefined
-  /** Why a quarantined job cannot be used; scheduling its id anew repairs it. */
+  /**
+   * Why a quarantined job cannot be used; scheduling its id anew repairs it. Or why this node cannot read a job that others can: its trigger
+   * names a custom kind or a calendar that is not in the registry here.
+   */
   readonly problem: string | undefined
   /** The next occurrence; `undefined` while the job is not active. */
   readonly next: DateTime.Utc | undefined
@@ -66,14 +69,17 @@ const parse = (text: string): unknown => {
   }
 }
 
+const isElsewhere = (trigger: Result.Result<Trigger.Trigger, Trigger.TriggerError>): boolean =>
+  Result.isFailure(trigger) && trigger.failure.reason === "unknown"
+
 const instant = (millis: number | null) => millis === null ? undefined : DateTime.makeUnsafe(millis)
 
 /**
  * @category conversions
  * @since 0.1.0
  */
-export const fromRow = (row: JobRow): Job => {
-  const trigger = Trigger.decode(row.trigger)
+export const fromRow = (row: JobRow, registry: Trigger.Registry): Job => {
+  const trigger = Trigger.decode(row.trigger, registry)
   const policy = Policy.decode(row.policy)
   const pause = row.pause === null ? undefined : parse(row.pause) as { readonly reason: string; readonly by: string }
   const unreadable = Result.isFailure(trigger)
@@ -88,10 +94,10 @@ export const fromRow = (row: JobRow): Job => {
     payload: parse(row.payload),
     trigger: Result.getOrUndefined(trigger),
     policy: Option.getOrUndefined(policy),
-    // What cannot be read is in quarantine, whether the planner has come to it or not.
-    state: unreadable === undefined ? row.state : "quarantined",
+    // What nobody can read is in quarantine, whether the planner has come to it or not. What only this node cannot read is not.
+    state: unreadable === undefined || isElsewhere(trigger) ? row.state : "quarantined",
     pause: row.state === "paused" ? pause : undefined,
-    problem: unreadable ?? (row.state === "quarantined" ? pause?.reason : undefined),
+    problem: row.state === "quarantined" ? pause?.reason ?? unreadable : unreadable,
     next: instant(row.nextNominal),
     cursor: instant(row.cursor),
     anchor: DateTime.makeUnsafe(row.anchor),

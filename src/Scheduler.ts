@@ -453,7 +453,8 @@ export const make = Effect.fnUntraced(function*<const Tasks extends ReadonlyArra
     store.capabilities.transactions
       ? Effect.flatMap(inTransaction, (open) => open ? Effect.fail(new WaitInTransaction({ verb })) : Effect.void)
       : Effect.void
-  const changed = <E, R>(verb: Effect.Effect<JobRow, E, R>) => Effect.map(Effect.tap(verb, core.reacted), Job.fromRow)
+  const view = (row: JobRow) => Job.fromRow(row, core.registry)
+  const changed = <E, R>(verb: Effect.Effect<JobRow, E, R>) => Effect.map(Effect.tap(verb, core.reacted), view)
   const closure = <A, E, R>(
     trigger: () => Trigger.Trigger,
     effect: Effect.Effect<A, E, R>,
@@ -469,7 +470,7 @@ export const make = Effect.fnUntraced(function*<const Tasks extends ReadonlyArra
   return Scheduler.of({
     schedule: (task, options) => changed(Jobs.schedule(core, task, options)),
     scheduleAll: (task, options) =>
-      Effect.tap(Effect.map(Jobs.scheduleAll(core, task, options), (rows) => rows.map(Job.fromRow)), core.reacted),
+      Effect.tap(Effect.map(Jobs.scheduleAll(core, task, options), (rows) => rows.map(view)), core.reacted),
     enqueue: (task, options?: Runs.Request) => Effect.tap(Runs.enqueue(core, task, options ?? {}), core.reacted),
     run: Effect.fnUntraced(function*(task, options?: Runs.Request) {
       yield* refuseInTransaction("run")
@@ -479,7 +480,7 @@ export const make = Effect.fnUntraced(function*<const Tasks extends ReadonlyArra
     get: (id) =>
       Effect.flatMap(
         find(core, id),
-        (row) => row === undefined ? Effect.fail(new JobNotFound({ id })) : Effect.succeed(Job.fromRow(row))
+        (row) => row === undefined ? Effect.fail(new JobNotFound({ id })) : Effect.succeed(view(row))
       ),
     list: (query) => list(core, query ?? {}),
     pause: (id, why) => changed(Jobs.pause(core, id, { reason: why?.reason ?? "", by: why?.by ?? "" })),
@@ -579,7 +580,7 @@ const list = Effect.fnUntraced(function*(core: Core, options: ListOptions) {
   while (jobs.length < limit) {
     const wanted = Math.min(pageSize, limit - jobs.length)
     const page = yield* core.store.jobs({ ...given({ ...query, after }), limit: wanted })
-    for (const row of page) jobs.push(Job.fromRow(row))
+    for (const row of page) jobs.push(Job.fromRow(row, core.registry))
     if (page.length < wanted) break
     after = page[page.length - 1]!.id
   }

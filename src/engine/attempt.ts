@@ -62,7 +62,8 @@ const begin = (core: Core, running: Running): void => {
   if (running.stop !== undefined) {
     return conclude(core, running, policy, null, { ended: { _tag: "Interrupted", by: running.stop } })
   }
-  if (policy.misfireGrace !== null && row.attempt === 0 && started - row.planned > policy.misfireGrace) {
+  // Only its first claim can miss the deadline: a run that is claimed again had started.
+  if (policy.misfireGrace !== null && row.fence === 1 && started - row.planned > policy.misfireGrace) {
     return conclude(core, running, policy, null, { ended: { _tag: "DeadlineMissed" } })
   }
   const codecs = codecsOf(served.task)

@@ -128,7 +128,7 @@ const handleOf = (core: Core, closures: Closures, id: string): ClosureJob => ({
   id,
   job: Effect.flatMap(
     Effect.orDie(find(core, id)),
-    (row) => row === undefined ? Effect.fail(new JobNotFound({ id })) : Effect.succeed(Job.fromRow(row))
+    (row) => row === undefined ? Effect.fail(new JobNotFound({ id })) : Effect.succeed(Job.fromRow(row, core.registry))
   ),
   runs: Effect.orDie(Effect.map(core.store.runs({ job: id, limit: historyShown }), (rows) => rows.map(Run.fromRow))),
   pause: changed(Jobs.pause(core, id, { reason: "", by: "" })),

@@ -37,7 +37,7 @@ export const explain = Effect.fnUntraced(function*(
   const run = yield* firedRun(core, id, row, instant)
   if (run !== undefined) return { _tag: "Fired", run: Run.fromRow(run) }
   const [verdict] = yield* core.store.verdicts({ job: id, at: instant, limit: 1 })
-  const job = row === undefined ? undefined : Job.fromRow(row)
+  const job = row === undefined ? undefined : Job.fromRow(row, core.registry)
   const inTrigger = row === undefined || job?.trigger === undefined
     ? undefined
     : around(job.trigger, instant, row.anchor)

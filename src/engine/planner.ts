@@ -77,7 +77,16 @@ const leave = (
   return Effect.logWarning(`effect-scheduler: job ${job.id} is left to a node that knows more: ${reason}`)
 }
 
-const changeOf = (core: Core, { going, job, latest }: JobStore.DueJob, at: number): JobStore.Change | Unreadable => {
+/** A trigger of somebody's own that throws, or a bug of ours, must not keep other jobs from being planned. */
+const changeOf = (core: Core, due: JobStore.DueJob, at: number): JobStore.Change | Unreadable => {
+  try {
+    return decided(core, due, at)
+  } catch (error) {
+    return quarantine(due.job, `planning it threw: ${error instanceof Error ? error.message : String(error)}`, at)
+  }
+}
+
+const decided = (core: Core, { going, job, latest }: JobStore.DueJob, at: number): JobStore.Change | Unreadable => {
   const readable = read(core, job)
   if (Result.isFailure(readable)) {
     const { elsewhere, reason } = readable.failure

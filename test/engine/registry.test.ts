@@ -30,6 +30,8 @@ describe("custom kinds of triggers", () => {
       yield* scheduler.schedule(Work, job)
       yield* TestClock.adjust("25 seconds")
       assert.deepStrictEqual(w.log, ["beat 1 @10000", "beat 1 @20000"])
+      const shown = yield* scheduler.get("beat")
+      assert.deepStrictEqual([shown.state, shown.problem, shown.next?.epochMilliseconds], ["active", undefined, 30_000])
       yield* close
     }).pipe(Effect.provide(knowing))
   })
@@ -60,6 +62,9 @@ describe("custom kinds of triggers", () => {
       yield* TestClock.adjust("35 seconds")
       assert.deepStrictEqual(ignorant.log.map((line) => line.split(" ")[0]), ["plain", "plain", "plain"])
       assert.strictEqual((yield* store.jobs({ ids: ["beat"], limit: 1 }))[0]?.state, "active")
+      const shown = yield* other.scheduler.get("beat")
+      assert.deepStrictEqual([shown.state, shown.trigger], ["active", undefined])
+      assert.include(shown.problem, "test/beat")
       yield* other.close
 
       const knows = yield* Effect.provide(start(store, wise), knowing)
@@ -67,6 +72,35 @@ describe("custom kinds of triggers", () => {
       assert.include(wise.log, "beat 1 @35000")
       yield* knows.close
     })
+  })
+
+  it.effect("that throw put their own job in quarantine, and nobody else's", () => {
+    const w = world()
+    const Broken = Trigger.custom("test/broken", {
+      parameters: Schema.Struct({}),
+      occurrences: () => ({
+        next: (after, anchor) => {
+          if (after >= anchor + 10_000) throw new Error("no idea")
+          return anchor + 10_000
+        },
+        previous: (before, anchor) => before > anchor + 10_000 ? anchor + 10_000 : undefined
+      })
+    })
+    return Effect.gen(function*() {
+      const { close, scheduler } = yield* start(yield* MemoryJobStore.make(), w)
+      yield* scheduler.schedule(Work, { id: "broken", payload: { name: "broken" }, trigger: Broken.make({}) })
+      yield* scheduler.schedule(Work, {
+        id: "fine",
+        payload: { name: "fine" },
+        trigger: Trigger.interval("10 seconds")
+      })
+      yield* TestClock.adjust("30 seconds")
+      assert.deepStrictEqual(w.log, ["fine 1 @10000", "fine 1 @20000", "fine 1 @30000"])
+      const broken = yield* scheduler.get("broken")
+      assert.strictEqual(broken.state, "quarantined")
+      assert.include(broken.problem, "no idea")
+      yield* close
+    }).pipe(Effect.provide(Trigger.layerRegistry({ kinds: [Broken] })))
   })
 })
 
