@@ -290,30 +290,56 @@ const nextToRun = (trigger: Trigger, now: number, last: number, anchor: number):
   return trigger.occurrences.next(now, anchor)
 }
 
-const Proto: object = Object.assign(Object.create(Object.getPrototypeOf(Schedule.forever) as object) as object, {
-  [TypeId]: TypeId,
-  registry: Registry.empty,
-  [Equal.symbol](this: Trigger, that: unknown): boolean {
-    return isTrigger(that) && this.text === that.text
-  },
-  [Hash.symbol](this: Trigger): number {
-    return Hash.string(this.text)
-  },
-  toString(this: Trigger): string {
-    return `Trigger(${this.text})`
-  },
-  toJSON(this: Trigger): unknown {
+/** Only `spec` is an own key: the rest is behind private fields, which cost less than hidden properties when many are made. */
+class Impl {
+  readonly spec: TriggerSpec
+  readonly #occurrences: Occurrences
+  readonly #text: string
+  readonly #registry: Registry.Registry
+  constructor(spec: TriggerSpec, text: string, occurrences: Occurrences, registry: Registry.Registry) {
+    this.spec = spec
+    this.#occurrences = occurrences
+    this.#text = text
+    this.#registry = registry
+  }
+  get [TypeId](): typeof TypeId {
+    return TypeId
+  }
+  get occurrences(): Occurrences {
+    return this.#occurrences
+  }
+  get text(): string {
+    return this.#text
+  }
+  get registry(): Registry.Registry {
+    return this.#registry
+  }
+  /** Tells the type of a jittered trigger, which no combinator takes. */
+  get ["~jittered"](): boolean {
+    return this.spec._tag === "jitter"
+  }
+  [Equal.symbol](that: unknown): boolean {
+    return isTrigger(that) && this.#text === that.text
+  }
+  [Hash.symbol](): number {
+    return Hash.string(this.#text)
+  }
+  toString(): string {
+    return `Trigger(${this.#text})`
+  }
+  toJSON(): unknown {
     return this.spec
-  },
-  [NodeInspectSymbol](this: Trigger): unknown {
+  }
+  [NodeInspectSymbol](): unknown {
     return { _id: "Trigger", spec: this.spec }
   }
-})
+}
+Object.setPrototypeOf(Impl.prototype, Object.getPrototypeOf(Schedule.forever) as object)
 
 // What makes a Schedule of an object are the own keys that its constructor gives it. Computing them when they are asked
 // for keeps a stored trigger, whose schedule nobody runs, free of them.
 for (const key of Object.keys(Schedule.fromStep(Effect.never))) {
-  Object.defineProperty(Proto, key, {
+  Object.defineProperty(Impl.prototype, key, {
     get(this: Trigger) {
       return (toSchedule(this) as unknown as Record<string, unknown>)[key]
     }
@@ -382,13 +408,7 @@ const fromParts = (
   occurrences: Occurrences,
   registry: Registry.Registry
 ): Trigger => {
-  const self = Object.create(Proto) as Trigger
-  Object.defineProperty(self, "spec", { value: freeze(spec), enumerable: true })
-  Object.defineProperty(self, "occurrences", { value: occurrences })
-  Object.defineProperty(self, "text", { value: text })
-  if (registry !== Registry.empty) Object.defineProperty(self, "registry", { value: registry })
-  if (spec._tag === "jitter") Object.defineProperty(self, "~jittered", { value: true })
-  return self
+  return Object.freeze(new Impl(freeze(spec), text, occurrences, registry)) as unknown as Trigger // a Schedule by its prototype
 }
 
 /** What the names in all these triggers mean. */
