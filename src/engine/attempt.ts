@@ -49,9 +49,10 @@ export const startAttempt = (core: Core, running: Running): void => {
   core.running.set(id, running)
   if (earlier === undefined) return begin(core, running)
   // The run was taken from this node, which claimed it again before its earlier attempt has ended: one after the other.
-  stop(earlier, "lost")
   earlier.ended ??= []
   earlier.ended.push(() => begin(core, running))
+  // Last, because all that follows from it may happen before the call returns.
+  stop(earlier, "lost")
 }
 
 const begin = (core: Core, running: Running): void => {

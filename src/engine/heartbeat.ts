@@ -36,8 +36,11 @@ export const make = (core: Core): Lease => {
     }
   }
   let beatenAt = -Infinity
-  /** Claims that the store knows of and this node does not: a claim whose answer was lost, once it is older than a beat. */
-  let unknown = new Set<string>()
+  /**
+   * Claims that the store knows of and this node does not, and since when: a claim's answer was lost once that is longer ago than a beat.
+   * Until then it may be on its way; one that is slower is handed back by whoever gets it.
+   */
+  let unknown = new Map<string, { readonly fence: number; readonly since: number }>()
   let inDoubt = false
 
   /** A claim whose reply was lost is held too, though nothing runs here. */
@@ -64,8 +67,12 @@ export const make = (core: Core): Lease => {
       } else if (claim.cancel !== null) stop(running, "cancel")
     }
     const stray = held.filter((claim) => !expected.has(claim.run) && !core.running.has(claim.run))
-    const again = stray.filter((claim) => unknown.has(claim.run))
-    unknown = new Set(stray.map((claim) => claim.run))
+    const since = (claim: JobStore.Held) => {
+      const seen = unknown.get(claim.run)
+      return seen?.fence === claim.fence ? seen.since : at
+    }
+    const again = stray.filter((claim) => at - since(claim) >= settings.beat)
+    unknown = new Map(stray.map((claim) => [claim.run, { fence: claim.fence, since: since(claim) }]))
     if (again.length > 0) {
       yield* core.outage.rideOut(store.settle({
         settlements: again.map((claim): JobStore.Settlement => ({

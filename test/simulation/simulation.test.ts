@@ -6,13 +6,15 @@ import { simulate } from "./simulation.ts"
 /** How many seeds: a few in every run of the tests, more when asked for. */
 const seeds = Number(process.env["SIMULATION_SEEDS"] ?? 6)
 const first = Number(process.env["SIMULATION_FIRST"] ?? 1)
+/** Those that found a bug once. */
+const once = process.env["SIMULATION_FIRST"] === undefined ? [348] : []
 const minutes = Number(process.env["SIMULATION_MINUTES"] ?? 60)
 
 /** How much of a failing seed is shown. */
 const tail = Number(process.env["SIMULATION_TAIL"] ?? 40)
 
 describe("simulation", () => {
-  for (let n = first; n < first + seeds; n++) {
+  for (const n of new Set([...Array.from({ length: seeds }, (_none, i) => first + i), ...once])) {
     const seed = `seed ${n}`
     it.effect(seed, () =>
       Effect.gen(function*() {
