@@ -341,6 +341,7 @@ Object.setPrototypeOf(Impl.prototype, Object.getPrototypeOf(Schedule.forever) as
 for (const key of Object.keys(Schedule.fromStep(Effect.never))) {
   Object.defineProperty(Impl.prototype, key, {
     get(this: Trigger) {
+      // whatever keys a Schedule has: its type does not name them
       return (toSchedule(this) as unknown as Record<string, unknown>)[key]
     }
   })

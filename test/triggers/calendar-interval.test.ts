@@ -3,9 +3,9 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
 import { TriggerLaws } from "../../src/testing/index.ts"
+import * as Random from "../../src/testing/trigger-laws/random.ts"
 import * as Trigger from "../../src/Trigger.ts"
 import { wallClock } from "./oracle.ts"
-import * as Random from "./random.ts"
 
 const day = 86_400_000
 

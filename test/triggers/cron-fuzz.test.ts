@@ -5,7 +5,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Result } from "effect"
 import { Trigger } from "effect-scheduler"
-import * as Random from "./random.ts"
+import * as Random from "../../src/testing/trigger-laws/random.ts"
 
 const anchor = Date.UTC(2026, 0)
 const words = [

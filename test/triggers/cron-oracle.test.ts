@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Result from "effect/Result"
+import * as Random from "../../src/testing/trigger-laws/random.ts"
 import * as Trigger from "../../src/Trigger.ts"
 import * as Oracle from "./oracle.ts"
-import * as Random from "./random.ts"
 
 const minute = 60_000
 const day = 1440 * minute

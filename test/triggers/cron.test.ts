@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Result from "effect/Result"
+import * as Random from "../../src/testing/trigger-laws/random.ts"
 import * as Trigger from "../../src/Trigger.ts"
-import * as Random from "./random.ts"
 
 const iso = (instant: number): string => new Date(instant).toISOString().replace(".000Z", "Z").replace(":00Z", "Z")
 

@@ -1,9 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Random from "../../src/testing/trigger-laws/random.ts"
 import { fromIntl } from "../../src/triggers/zone/offsets.ts"
 import * as Table from "../../src/triggers/zone/table.ts"
 import * as Zone from "../../src/triggers/zone/zone.ts"
 import * as Oracle from "./oracle.ts"
-import * as Random from "./random.ts"
 
 const iso = (epochSeconds: number) => new Date(epochSeconds * 1000).toISOString()
 

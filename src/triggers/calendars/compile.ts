@@ -114,6 +114,7 @@ const kinds: { readonly [Tag in CalendarSpec["_tag"]]: CalendarKind<Extract<Cale
   named
 }
 
+// the tag of a specification picks a kind of that very specification, which the type system cannot follow
 const kindOf = (spec: CalendarSpec): CalendarKind<CalendarSpec> =>
   kinds[spec._tag] as unknown as CalendarKind<CalendarSpec>
 

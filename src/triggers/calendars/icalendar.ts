@@ -107,6 +107,7 @@ const parse = (line: string): Property => {
   // a parameter may be quoted, and then may hold colons and semicolons
   const match = /^([A-Za-z0-9-]+)((?:;[A-Za-z0-9-]+=(?:"[^"]*"|[^";:,]*)(?:,(?:"[^"]*"|[^";:,]*))*)*):(.*)$/.exec(line)
   if (match === null) throw fault(line, `a line such as "DTSTART;VALUE=DATE:20261225"`)
+  // every group of the pattern takes part in a match, be it with nothing
   const [, name, parameters, value] = match as unknown as [string, string, string, string]
   return {
     name: name.toUpperCase(),

@@ -153,6 +153,7 @@ class Reader {
       if (match === null) {
         throw this.wrong("syntax", property, { from: at, to: line.to }, "a parameter such as \";TZID=Europe/Warsaw\"")
       }
+      // every group of the pattern takes part in a match
       const [whole, key, quoted] = match as unknown as [string, string, string]
       const parameter = key.toUpperCase()
       const span = { from: at, to: at + whole.length }

@@ -1,5 +1,5 @@
 /** Rules that RFC 5545 allows, at random, with values that often agree with each other. */
-import type { Random } from "../random.ts"
+import type { Random } from "../../../src/testing/trigger-laws/random.ts"
 import type { Freq, Rule } from "./oracle.ts"
 
 const weekdays = ["MO", "TU", "WE", "TH", "FR", "SA", "SU"]
