@@ -4,28 +4,14 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Random from "effect/Random"
 import * as Redacted from "effect/Redacted"
-import { connect } from "node:net"
+import { inject } from "vitest"
 
-const address = process.env["POSTGRES_URL"] ?? "postgres://postgres@127.0.0.1:5432/test"
+const address = inject("postgres")
 
-export const url = Redacted.make(address)
+/** Without a server the tests of the store are left out; whoever looked for one has said so. */
+export const isRunning = address !== undefined
 
-/** Whether a server answers. Without one the tests of the store are left out, and say so. */
-export const isRunning = await new Promise<boolean>((resolve) => {
-  const { hostname, port } = new URL(address)
-  const socket = connect({ host: hostname, port: Number(port || 5432), timeout: 2000 })
-  const answer = (answer: boolean) => () => {
-    socket.destroy()
-    resolve(answer)
-  }
-  socket.on("connect", answer(true)).on("error", answer(false)).on("timeout", answer(false))
-})
-
-if (!isRunning) {
-  console.warn(
-    `\n*** no PostgreSQL at ${address}: PostgresJobStore is NOT TESTED (POSTGRES_URL names another one) ***\n`
-  )
-}
+export const url = Redacted.make(address ?? "postgres://nowhere.invalid")
 
 /** The name of a schema of one's own. */
 export const temporarySchema = Effect.acquireRelease(
