@@ -28,8 +28,8 @@ export interface Job {
   /** `undefined` when the stored form cannot be read; see `problem`. */
   readonly policy: Policy.Policy | undefined
   readonly state: JobState
-  /** Why and by whom it was paused. */
-  readonly pause: { readonly reason: string; readonly by: string } | undefined
+  /** While it is paused: why, by whom, and until when. */
+  readonly pause: Pause | undefined
   /**
    * Why a quarantined job cannot be used; scheduling its id anew repairs it. Or why this node cannot read a job that others can: its trigger
    * names a custom kind or a calendar that is not in the registry here.
@@ -45,6 +45,21 @@ export interface Job {
   readonly metadata: { readonly [key: string]: unknown }
   readonly created: DateTime.Utc
   readonly updated: DateTime.Utc
+}
+
+/**
+ * Why a job is paused, by whom, and until when.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Pause {
+  /** Empty when nobody said why. */
+  readonly reason: string
+  /** Empty when nobody said who; `"effect-scheduler"` when it was paused after too many failures. */
+  readonly by: string
+  /** The instant at which it resumes by itself; `undefined`: when somebody resumes it. */
+  readonly until: DateTime.Utc | undefined
 }
 
 /**
@@ -69,6 +84,31 @@ const parse = (text: string): unknown => {
   }
 }
 
+/** A pause as stored; `until` in epoch milliseconds. */
+interface StoredPause {
+  readonly reason: string
+  readonly by: string
+  readonly until?: number | undefined
+}
+
+/**
+ * @internal
+ */
+export const encodePause = ({ by, reason, until }: StoredPause): string => JSON.stringify({ reason, by, until })
+
+/**
+ * The note of a paused or quarantined job.
+ *
+ * @internal
+ */
+export const pauseOf = (row: JobRow): Pause | undefined => {
+  if (row.pause === null) return undefined
+  const stored = parse(row.pause)
+  if (typeof stored !== "object" || stored === null) return undefined
+  const { by, reason, until } = stored as Partial<StoredPause>
+  return { reason: reason ?? "", by: by ?? "", until: until === undefined ? undefined : DateTime.makeUnsafe(until) }
+}
+
 const isElsewhere = (trigger: Result.Result<Trigger.Trigger, Trigger.TriggerError>): boolean =>
   Result.isFailure(trigger) && trigger.failure.reason === "unknown"
 
@@ -81,7 +121,7 @@ const instant = (millis: number | null) => millis === null ? undefined : DateTim
 export const fromRow = (row: JobRow, registry: Trigger.Registry): Job => {
   const trigger = Trigger.decode(row.trigger, registry)
   const policy = Policy.decode(row.policy)
-  const pause = row.pause === null ? undefined : parse(row.pause) as { readonly reason: string; readonly by: string }
+  const pause = pauseOf(row)
   const unreadable = Result.isFailure(trigger)
     ? `trigger: ${trigger.failure.message}`
     : Option.isNone(policy)

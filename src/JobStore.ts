@@ -41,7 +41,8 @@ export interface Capabilities {
 }
 
 /**
- * Whether a job is planned: `paused`, `done` (its trigger has no further instant) and `quarantined` jobs have no `nextDue`.
+ * Whether a job is planned: `done` (its trigger has no further instant) and `quarantined` jobs have no `nextDue`, and neither has a
+ * `paused` one, unless its pause has an end.
  *
  * @category models
  * @since 0.1.0
@@ -77,10 +78,13 @@ export interface JobRow {
   /** Everything up to here is decided; `null`: nothing is. */
   readonly cursor: number | null
   readonly nextNominal: number | null
-  /** When the planner must look at the job; `null` unless the job is active and has a next instant. */
+  /**
+   * When the planner must look at the job, whatever its state: when an active job's next occurrence is due, or when a pause ends; else
+   * `null`.
+   */
   readonly nextDue: number | null
   readonly state: JobState
-  /** JSON of why and by whom the job was paused or quarantined. */
+  /** JSON of why, by whom and until when the job was paused, or why it was quarantined. */
   readonly pause: string | null
   /** JSON of one-time exceptions, such as an occurrence to skip. */
   readonly overrides: string | null

@@ -116,6 +116,8 @@ export const Policy = Schema.Struct({
   retention: Millis,
   /** The most attempts, whatever the retry Schedule says. */
   maxAttempts: PositiveInt,
+  /** The job is paused after so many failed runs in a row. */
+  pauseAfter: Schema.NullOr(PositiveInt),
   whenDone: WhenDone
 })
 
@@ -140,6 +142,7 @@ export const defaults: Policy = {
   timeout: null,
   retention: 7 * 24 * 60 * 60 * 1000,
   maxAttempts: 1000,
+  pauseAfter: null,
   whenDone: "keep"
 }
 
@@ -166,6 +169,12 @@ export interface Options {
   readonly retention?: Duration.Input | undefined
   /** The most attempts, whatever the retry Schedule says. Default 1,000. */
   readonly maxAttempts?: number | undefined
+  /**
+   * Pauses the job when so many of its runs in a row have failed: ended as `failed`, `died`, `timedOut` or `undecodable`, after their
+   * retries. One that `succeeded` ends the row; other outcomes neither count nor end it. Resuming the job, or changing it, starts the
+   * count anew. Default: never. `Infinity` takes back what the Task says.
+   */
+  readonly pauseAfter?: number | undefined
   /** Default `"keep"`, and `"remove"` for a job that was given no id. See {@link WhenDone}. */
   readonly whenDone?: WhenDone | undefined
 }
@@ -183,6 +192,7 @@ const expected: { readonly [K in Exclude<keyof Policy, keyof typeof durationFiel
   catchUpLimit: "a whole number of at least 1",
   delivery: `"atLeastOnce" or "atMostOnce"`,
   maxAttempts: "a whole number of at least 1",
+  pauseAfter: "a whole number of at least 1; Infinity for never",
   whenDone: `"keep" or "remove"`
 }
 
@@ -211,7 +221,11 @@ export const fromOptions = Effect.fnUntraced(function*(
       policy[key] = millis === Infinity ? null : millis
       continue
     }
-    if (Option.isNone(accepts(key, value))) {
+    if (key === "pauseAfter" && value === Infinity) {
+      policy[key] = null
+      continue
+    }
+    if (value === null || Option.isNone(accepts(key, value))) {
       return yield* new InvalidOption({ field: key, value: show(value), expected: expected[key] })
     }
     policy[key] = value

@@ -49,15 +49,18 @@ import * as Closures from "./engine/closures.ts"
 import type { Core, Served } from "./engine/core.ts"
 import * as Engine from "./engine/Engine.ts"
 import * as Events from "./engine/events.ts"
+import * as Exceptions from "./engine/exceptions.ts"
 import { explain, type Explanation } from "./engine/explain.ts"
 import * as Jobs from "./engine/jobs.ts"
 import { find } from "./engine/lookup.ts"
+import * as Pausing from "./engine/pausing.ts"
 import { remove } from "./engine/removal.ts"
 import * as Runs from "./engine/runs.ts"
 import type { EngineOptions } from "./engine/settings.ts"
 import { Executor } from "./Executor.ts"
 import * as FiberExecutor from "./executors/FiberExecutor.ts"
 import { captured, inTransaction } from "./internal/callerContext.ts"
+import { toInstant } from "./internal/instant.ts"
 import * as Job from "./Job.ts"
 import { type JobRow, JobStore } from "./JobStore.ts"
 import type * as Policy from "./Policy.ts"
@@ -154,6 +157,18 @@ export interface RemoveOptions {
   /** Kept with the cancelled runs. */
   readonly reason?: string | undefined
   readonly by?: string | undefined
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface PauseOptions {
+  /** Kept with the job while it is paused. */
+  readonly reason?: string | undefined
+  readonly by?: string | undefined
+  /** When it resumes by itself; text without an offset is UTC. Default: when somebody resumes it. */
+  readonly until?: DateTime.DateTime.Input | undefined
 }
 
 /**
@@ -271,10 +286,13 @@ export interface Service {
   readonly get: (id: string) => Effect.Effect<Job.Job, JobNotFound | StoreError>
   readonly list: (options?: ListOptions) => Effect.Effect<ReadonlyArray<Job.Job>, StoreError>
 
-  /** Stops planning a job; runs that are going go on. What comes due meanwhile is `skipped(paused)`. No effect on a paused job. */
+  /**
+   * Stops planning a job; runs that are going go on. What comes due meanwhile is `skipped(paused)`. A pause `until` an instant ends by
+   * itself: an occurrence at that instant runs. A paused job gets the new reason and end, and stays paused from where its pause began.
+   */
   readonly pause: (
     id: string,
-    why?: { readonly reason?: string | undefined; readonly by?: string | undefined }
+    options?: PauseOptions
   ) => Effect.Effect<Job.Job, JobNotFound | InvalidOption | StoreError>
 
   /** Plans a paused job again, from now on, or with `catchUp` from where the pause began, by its catch-up policy. */
@@ -483,13 +501,16 @@ export const make = Effect.fnUntraced(function*<const Tasks extends ReadonlyArra
         (row) => row === undefined ? Effect.fail(new JobNotFound({ id })) : Effect.succeed(view(row))
       ),
     list: (query) => list(core, query ?? {}),
-    pause: (id, why) => changed(Jobs.pause(core, id, { reason: why?.reason ?? "", by: why?.by ?? "" })),
-    resume: (id, options) => changed(Jobs.resume(core, id, { catchUp: options?.catchUp === true })),
+    pause: Effect.fnUntraced(function*(id, { by = "", reason = "", until } = {}) {
+      const end = until === undefined ? undefined : yield* toInstant("until", until)
+      return yield* changed(Pausing.pause(core, id, { reason, by, until: end }))
+    }),
+    resume: (id, options) => changed(Pausing.resume(core, id, { catchUp: options?.catchUp === true })),
     reschedule: (id, trigger) => changed(Jobs.reschedule(core, id, trigger)),
     runNow: (id, options) =>
       Effect.tap(Jobs.runNow(core, id, { overlap: options?.overlap ?? "respect" }), core.reacted),
     skipNext: (id) =>
-      Effect.map(Jobs.skipNext(core, id), (at) => at === undefined ? undefined : DateTime.makeUnsafe(at)),
+      Effect.map(Exceptions.skipNext(core, id), (at) => at === undefined ? undefined : DateTime.makeUnsafe(at)),
     remove: (id, options) =>
       Effect.andThen(
         options?.running === "leave" ? Effect.void : refuseInTransaction("remove"),

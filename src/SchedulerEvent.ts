@@ -40,7 +40,14 @@ export type SchedulerEvent =
   | At & { readonly _tag: "SchedulerStopped" }
   | At & { readonly _tag: "JobAdded"; readonly job: string; readonly task: string }
   | At & { readonly _tag: "JobUpdated"; readonly job: string }
-  | At & { readonly _tag: "JobPaused"; readonly job: string; readonly reason: string; readonly by: string }
+  /** By somebody, or by `"effect-scheduler"` after too many failures. `until` is when it resumes by itself. */
+  | At & {
+    readonly _tag: "JobPaused"
+    readonly job: string
+    readonly reason: string
+    readonly by: string
+    readonly until: DateTime.Utc | undefined
+  }
   | At & { readonly _tag: "JobResumed"; readonly job: string }
   | At & { readonly _tag: "JobRemoved"; readonly job: string }
   /** The trigger has no further occurrence. */

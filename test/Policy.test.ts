@@ -16,6 +16,7 @@ const other: Policy.Policy = {
   timeout: 120_000,
   retention: 3_600_000,
   maxAttempts: 4,
+  pauseAfter: 3,
   whenDone: "remove"
 }
 
@@ -24,7 +25,8 @@ const written: Policy.Options = {
   ...other,
   misfireGrace: "30 seconds",
   timeout: { minutes: 2 },
-  retention: Duration.hours(1)
+  retention: Duration.hours(1),
+  pauseAfter: 3
 }
 
 /** A third policy, different from both in every field that has a third value. */
@@ -37,6 +39,7 @@ const third: Policy.Policy = {
   timeout: 1,
   retention: 0,
   maxAttempts: 1,
+  pauseAfter: 1,
   whenDone: "keep"
 }
 
@@ -108,13 +111,22 @@ describe("Policy.fromOptions", () => {
   it.effect("the least values that mean something are accepted", () =>
     Effect.gen(function*() {
       const policy = yield* Policy.fromOptions(
-        { catchUpLimit: 1, maxAttempts: 1, timeout: 1, misfireGrace: 0, retention: 0, overlap: { allow: 1 } },
+        {
+          catchUpLimit: 1,
+          maxAttempts: 1,
+          pauseAfter: 1,
+          timeout: 1,
+          misfireGrace: 0,
+          retention: 0,
+          overlap: { allow: 1 }
+        },
         Policy.defaults
       )
       assert.deepStrictEqual(policy, {
         ...Policy.defaults,
         catchUpLimit: 1,
         maxAttempts: 1,
+        pauseAfter: 1,
         timeout: 1,
         misfireGrace: 0,
         retention: 0,
@@ -167,6 +179,7 @@ const refusals: { readonly [K in Key]: readonly [ReadonlyArray<readonly [unknown
   timeout: [[...refusedDurations, [0, "0"], ["0 millis", `"0 millis"`]], aDuration],
   retention: [[...refusedDurations, ...endless], aDuration],
   maxAttempts: [refusedNumbers, wholeNumber],
+  pauseAfter: [refusedNumbers.filter(([value]) => value !== Infinity), wholeNumber],
   whenDone: [[["forget", `"forget"`], [false, "false"]], /"keep" or "remove"/]
 }
 
@@ -186,11 +199,14 @@ describe("Policy.fromOptions refuses", () => {
       }))
   }
 
-  it.effect("but a job may take back its Task's timeout and misfire grace with Infinity", () =>
+  it.effect("but a job may take back its Task's timeout, misfire grace and pauseAfter with Infinity", () =>
     Effect.gen(function*() {
-      const task = yield* Policy.fromOptions({ timeout: "1 minute", misfireGrace: "1 hour" }, Policy.defaults)
-      const job = yield* Policy.fromOptions({ timeout: Infinity, misfireGrace: "Infinity" }, task)
-      assert.deepStrictEqual([job.timeout, job.misfireGrace], [null, null])
+      const task = yield* Policy.fromOptions(
+        { timeout: "1 minute", misfireGrace: "1 hour", pauseAfter: 3 },
+        Policy.defaults
+      )
+      const job = yield* Policy.fromOptions({ timeout: Infinity, misfireGrace: "Infinity", pauseAfter: Infinity }, task)
+      assert.deepStrictEqual([job.timeout, job.misfireGrace, job.pauseAfter], [null, null, null])
     }))
 
   it.effect("what cannot be shown as JSON, without failing in another way", () =>

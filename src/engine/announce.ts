@@ -2,6 +2,7 @@
  * Telling subscribers what a committed change did.
  */
 import * as DateTime from "effect/DateTime"
+import { pauseOf } from "../Job.ts"
 import type * as JobStore from "../JobStore.ts"
 import * as Verdict from "../Verdict.ts"
 import type { Core } from "./core.ts"
@@ -23,10 +24,14 @@ export const announce = (core: Core, job: JobStore.JobRow, change: JobStore.Chan
   }
   const { update } = change
   if (update._tag === "Replace") {
-    if (update.row.state === "quarantined" && job.state !== "quarantined") {
-      const reason = update.row.pause === null ? "" : (JSON.parse(update.row.pause) as { reason: string }).reason
-      core.events.publish(at, { _tag: "JobQuarantined", job: job.id, reason })
+    const { state } = update.row
+    if (state === "quarantined" && job.state !== "quarantined") {
+      core.events.publish(at, { _tag: "JobQuarantined", job: job.id, reason: pauseOf(update.row)?.reason ?? "" })
     }
+    if (job.state === "paused" && state !== "paused" && state !== "quarantined") {
+      core.events.publish(at, { _tag: "JobResumed", job: job.id })
+    }
+    if (state === "done" && job.state !== "done") core.events.publish(at, { _tag: "JobFinished", job: job.id })
   } else if (update._tag === "Delete" || update.state === "done") {
     core.events.publish(at, { _tag: "JobFinished", job: job.id })
   }

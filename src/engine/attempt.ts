@@ -11,6 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import type * as Schema from "effect/Schema"
+import { isFailure } from "../decisions/failures.ts"
 import { delayAfter, type EndedAttempt } from "../decisions/retry.ts"
 import { type Ended, type Next, settle } from "../decisions/settle.ts"
 import type * as JobStore from "../JobStore.ts"
@@ -20,6 +21,7 @@ import { ofRun } from "./announce.ts"
 import { stop } from "./cancel.ts"
 import { codecsOf, type TaskCodecs } from "./codecs.ts"
 import { type Core, type Running, wakeWorkers } from "./core.ts"
+import { pauseAfterFailures } from "./pausing.ts"
 import { quarantineJob } from "./quarantine.ts"
 import type { Answer } from "./settler.ts"
 import { notifySettled } from "./waiting.ts"
@@ -142,6 +144,9 @@ const conclude = (
       // Its end may have let another run of its job in.
       if (row.serial !== null && next._tag === "Done") wakeWorkers(core)
       complain(core, row, next, answer)
+      if (row.job !== null && policy.pauseAfter !== null && next._tag === "Done" && isFailure(next.outcome)) {
+        core.background(core.outage.rideOut(pauseAfterFailures(core, row)))
+      }
       if (judged.ended._tag === "Undecodable") core.background(quarantineJob(core, row, judged.ended.error))
       if (core.events.heard()) tell(core, row, next, judged, started, finished, answer)
     }

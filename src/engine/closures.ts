@@ -25,6 +25,7 @@ import { now } from "./core.ts"
 import { freshId } from "./freshId.ts"
 import * as Jobs from "./jobs.ts"
 import { find } from "./lookup.ts"
+import * as Pausing from "./pausing.ts"
 import { remove } from "./removal.ts"
 import * as Runs from "./runs.ts"
 
@@ -131,13 +132,13 @@ const handleOf = (core: Core, closures: Closures, id: string): ClosureJob => ({
     (row) => row === undefined ? Effect.fail(new JobNotFound({ id })) : Effect.succeed(Job.fromRow(row, core.registry))
   ),
   runs: Effect.orDie(Effect.map(core.store.runs({ job: id, limit: historyShown }), (rows) => rows.map(Run.fromRow))),
-  pause: changed(Jobs.pause(core, id, { reason: "", by: "" })),
-  resume: changed(Jobs.resume(core, id, { catchUp: false })),
+  pause: changed(Pausing.pause(core, id, { reason: "", by: "", until: undefined })),
+  resume: changed(Pausing.resume(core, id, { catchUp: false })),
   remove: Effect.andThen(Effect.ignore(remove(core, id, {})), Effect.orDie(letGo(core, closures, id)))
 })
 
 /** The private memory store does not fail, and a stored closure has nothing to refuse. */
-const changed = (verb: ReturnType<typeof Jobs.pause>): Effect.Effect<void, JobNotFound> =>
+const changed = (verb: ReturnType<typeof Pausing.pause>): Effect.Effect<void, JobNotFound> =>
   Effect.asVoid(Effect.catchTag(verb, ["StoreError", "InvalidOption"], Effect.die))
 
 /** See `Scheduler.Service.repeat`. */

@@ -13,7 +13,7 @@ import * as Trigger from "../Trigger.ts"
 import { isPlannedByNewerZoneData } from "./basis.ts"
 import { codecsOf } from "./codecs.ts"
 import type { Core } from "./core.ts"
-import { skipsOf } from "./overrides.ts"
+import { overridesOf } from "./overrides.ts"
 
 /** What planning needs from a job's row. */
 export interface Readable {
@@ -84,7 +84,7 @@ export const decide = (
   })
   const runs: Array<JobStore.NewRun> = []
   const verdicts: Array<JobStore.VerdictRow> = []
-  const skips = skipsOf(row)
+  const skips = overridesOf(row).skip
   let from = row.cursor
   for (const decision of decided.segments) {
     const segment = decision._tag === "fired" && skips.includes(decision.to) ? requestedSkip(decision.to) : decision
@@ -106,18 +106,20 @@ export const decide = (
 const requestedSkip = (to: number): Segment => ({ _tag: "not", to, kind: "skipped", reason: "requested", count: 1 })
 
 /**
- * Decides against all that is due of a job (it is paused, or being removed): one stretch from the cursor to the newest due occurrence.
+ * Decides against all that is due of a job until an instant (it is paused, or being removed): one stretch from the cursor to the newest
+ * due occurrence.
  */
 export const decideAgainst = (
   core: Core,
   row: JobStore.JobRow,
   trigger: Trigger.Trigger,
   reason: "paused" | "removed",
-  now: number
+  until: number,
+  now = until
 ): Pick<Decision, "cursor" | "verdicts"> => {
   const { occurrences } = trigger
   const cursor = row.cursor ?? -Infinity
-  const last = occurrences.previous(now + 1, row.anchor)
+  const last = occurrences.previous(until + 1, row.anchor)
   if (last === undefined || last <= cursor) return { cursor: row.cursor, verdicts: [] }
   const count = occurrences.count(cursor, last, row.anchor) ?? null
   const segment: Segment = { _tag: "not", to: last, kind: "skipped", reason, count }

@@ -5,7 +5,7 @@ import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import { show } from "../internal/show.ts"
-import type * as Job from "../Job.ts"
+import { type Conflict, encodePause } from "../Job.ts"
 import type * as JobStore from "../JobStore.ts"
 import * as Policy from "../Policy.ts"
 import { InvalidOption } from "../SchedulerError.ts"
@@ -21,7 +21,7 @@ export interface Definition extends Policy.Options {
   readonly id?: string | undefined
   readonly payload?: unknown
   readonly trigger: Trigger.Trigger
-  readonly conflict?: Job.Conflict | undefined
+  readonly conflict?: Conflict | undefined
   readonly paused?: boolean | undefined
   readonly tags?: ReadonlyArray<string> | undefined
   readonly metadata?: { readonly [key: string]: unknown } | undefined
@@ -152,7 +152,7 @@ export const newRow = Effect.fnUntraced(function*(
     nextNominal: paused ? null : next,
     nextDue: paused ? null : Trigger.planned(definition.trigger, id, next, at),
     state: paused ? "paused" : "active",
-    pause: paused ? JSON.stringify({ reason: "added paused", by: "" }) : null,
+    pause: paused ? encodePause({ reason: "added paused", by: "" }) : null,
     overrides: null,
     tz: basisOf(definition.trigger),
     created: at,

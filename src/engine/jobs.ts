@@ -4,18 +4,18 @@
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type * as JobStore from "../JobStore.ts"
-import { InvalidOption, JobConflict, JobNotFound, type StoreError } from "../SchedulerError.ts"
+import { InvalidOption, JobConflict, type StoreError } from "../SchedulerError.ts"
 import type * as Task from "../Task.ts"
 import * as Trigger from "../Trigger.ts"
-import { announce } from "./announce.ts"
 import { basisOf } from "./basis.ts"
-import { stopGoing } from "./cancel.ts"
-import { type Core, now, wakeWorkers } from "./core.ts"
-import { decide, decideAgainst, type Decision, manualRun, read } from "./decide.ts"
+import { change, decidePast } from "./change.ts"
+import { type Core, now } from "./core.ts"
+import { decideAgainst, manualRun, read } from "./decide.ts"
 import { checkId, define, type Defined, type Definition, exhausted, knownTrigger, newRow } from "./definition.ts"
 import { freshId } from "./freshId.ts"
-import { find, goingOf } from "./lookup.ts"
-import { skipsOf, withSkip } from "./overrides.ts"
+import { find } from "./lookup.ts"
+import { withNext } from "./next.ts"
+import { forgiving } from "./overrides.ts"
 import { remove } from "./removal.ts"
 
 export const schedule = Effect.fnUntraced(function*(core: Core, task: Task.Any, given: Definition) {
@@ -113,69 +113,6 @@ const insertAgain = Effect.fnUntraced(function*(
   return answer === "inserted" ? yield* added(core, fresh) : yield* conflict(core, definition, defined, fresh)
 })
 
-/** What a change makes of a job; `undefined`: nothing is to be changed. */
-type Edit = (
-  row: JobStore.JobRow,
-  at: number
-) => Effect.Effect<
-  {
-    readonly row: JobStore.JobRow
-    readonly decision?: Pick<Decision, "runs" | "verdicts" | "cancel">
-    readonly event?: Parameters<Core["events"]["publish"]>[1]
-  } | undefined,
-  InvalidOption | StoreError
->
-
-const change = Effect.fnUntraced(function*(
-  core: Core,
-  id: string,
-  edit: Edit
-): Effect.fn.Return<JobStore.JobRow, InvalidOption | JobNotFound | StoreError> {
-  while (true) {
-    const row = yield* find(core, id)
-    if (row === undefined) return yield* new JobNotFound({ id })
-    const at = yield* now
-    const edited = yield* edit(row, at)
-    if (edited === undefined) return row
-    const committed: JobStore.Change = {
-      job: row.id,
-      incarnation: row.incarnation,
-      revision: row.revision,
-      update: { _tag: "Replace", row: { ...edited.row, updated: at } },
-      runs: edited.decision?.runs ?? [],
-      verdicts: edited.decision?.verdicts ?? [],
-      cancel: edited.decision?.cancel ?? null
-    }
-    const [answer] = yield* core.store.commit({ changes: [committed], now: at })
-    if (answer !== "ok") continue
-    core.planWake.openUnsafe()
-    if (committed.runs.length > 0) wakeWorkers(core)
-    if (committed.cancel !== null) stopGoing(core, committed)
-    if (core.events.heard()) {
-      announce(core, row, committed, at)
-      if (edited.event !== undefined) core.events.publish(at, edited.event)
-    }
-    return { ...edited.row, updated: at, revision: row.revision + 1 }
-  }
-})
-
-/** Decides the job as it stands up to now, as every change does first. */
-const decidePast = Effect.fnUntraced(function*(core: Core, row: JobStore.JobRow, at: number) {
-  const nothing: Decision = {
-    cursor: row.cursor,
-    next: undefined,
-    nextDue: undefined,
-    runs: [],
-    verdicts: [],
-    cancel: null
-  }
-  if (row.state !== "active") return nothing
-  const readable = read(core, row)
-  if (Result.isFailure(readable)) return nothing
-  const going = yield* goingOf(core, row)
-  return decide(core, row, readable.success, { now: at, going: going.length, latest: going[0]?.id ?? null })
-})
-
 /** Decides what came due of a paused job under a trigger that it will not have any more, so that nobody can catch up on it. */
 const decidePause = (core: Core, row: JobStore.JobRow, at: number) => {
   const trigger = Trigger.decode(row.trigger, core.registry)
@@ -193,7 +130,8 @@ const redefine = Effect.fnUntraced(
     const past = stored.state === "paused" && !keepsTrigger
       ? decidePause(core, stored, at)
       : yield* decidePast(core, stored, at)
-    const row: JobStore.JobRow = { ...stored, ...pick(defined), cursor: past.cursor }
+    const changed: JobStore.JobRow = { ...stored, ...pick(defined), cursor: past.cursor }
+    const row: JobStore.JobRow = { ...changed, overrides: forgiving(changed, at) }
     const event = { _tag: "JobUpdated", job: stored.id } as const
     if (keepsTrigger) {
       return { row: withNext(row, trigger), decision: past, event }
@@ -203,7 +141,14 @@ const redefine = Effect.fnUntraced(
     const state = stored.state === "paused" ? "paused" : "active"
     return {
       row: withNext(
-        { ...row, anchor: at, state, overrides: null, pause: state === "paused" ? stored.pause : null },
+        {
+          ...row,
+          anchor: at,
+          state,
+          // What was noted about single occurrences means nothing to another trigger.
+          overrides: forgiving({ ...row, overrides: null }, at),
+          pause: state === "paused" ? stored.pause : null
+        },
         trigger
       ),
       decision: past,
@@ -221,15 +166,6 @@ const pick = (from: Defined): Defined => ({
   tags: from.tags,
   metadata: from.metadata
 })
-
-/** The row with its next occurrence after the cursor; a trigger without one makes the job done. */
-const withNext = (row: JobStore.JobRow, trigger: Trigger.Trigger): JobStore.JobRow => {
-  if (row.state !== "active") return { ...row, nextNominal: null, nextDue: null }
-  const next = trigger.occurrences.next(row.cursor ?? -Infinity, row.anchor)
-  return next === undefined
-    ? { ...row, state: "done", nextNominal: null, nextDue: null }
-    : { ...row, nextNominal: next, nextDue: Trigger.planned(trigger, row.id, next, row.anchor), tz: basisOf(trigger) }
-}
 
 export const reschedule = Effect.fnUntraced(function*(core: Core, id: string, given: Trigger.Trigger) {
   const trigger = yield* knownTrigger(core.registry, given)
@@ -258,30 +194,6 @@ export const replanJob = (core: Core, id: string) =>
     () => Effect.undefined
   )
 
-/** Skips exactly the next occurrence, or the one after those that are skipped already; answers with its instant. */
-export const skipNext = Effect.fnUntraced(function*(core: Core, id: string) {
-  let skipped: number | undefined
-  yield* change(core, id, (stored, at) => {
-    const readable = read(core, stored)
-    if (Result.isFailure(readable) || stored.state === "done") return Effect.undefined
-    return Effect.map(decidePast(core, stored, at), (past) => {
-      const { occurrences } = readable.success.trigger
-      const taken = skipsOf(stored)
-      let next = occurrences.next(Math.max(past.cursor ?? -Infinity, at), stored.anchor)
-      while (next !== undefined && taken.includes(next)) next = occurrences.next(next, stored.anchor)
-      skipped = next
-      if (next === undefined) return undefined
-      const row = withNext({ ...stored, cursor: past.cursor }, readable.success.trigger)
-      return {
-        row: { ...row, overrides: withSkip(row, next) },
-        decision: past,
-        event: { _tag: "JobUpdated" as const, job: id }
-      }
-    })
-  })
-  return skipped
-})
-
 /** Queues a run of the job besides its occurrences; answers with the run's id. */
 export const runNow = Effect.fnUntraced(
   function*(core: Core, id: string, options: { readonly overlap: "respect" | "ignore" }) {
@@ -308,40 +220,3 @@ export const runNow = Effect.fnUntraced(
     return run
   }
 )
-
-export const pause = (core: Core, id: string, why: { readonly reason: string; readonly by: string }) =>
-  change(core, id, (stored, at) => {
-    if (stored.state !== "active") return Effect.undefined
-    return Effect.map(decidePast(core, stored, at), (past) => ({
-      row: {
-        ...stored,
-        cursor: past.cursor,
-        state: "paused" as const,
-        pause: JSON.stringify(why),
-        nextNominal: null,
-        nextDue: null
-      },
-      decision: past,
-      event: { _tag: "JobPaused" as const, job: id, ...why }
-    }))
-  })
-
-export const resume = (core: Core, id: string, options: { readonly catchUp: boolean }) =>
-  change(core, id, (stored, at) => {
-    if (stored.state !== "paused") return Effect.undefined
-    return Effect.gen(function*() {
-      const trigger = Trigger.decode(stored.trigger, core.registry)
-      const active: JobStore.JobRow = { ...stored, state: "active", pause: null }
-      const event = { _tag: "JobResumed" as const, job: id }
-      // The planner will find out what is wrong and quarantine it.
-      if (Result.isFailure(trigger)) return { row: { ...active, nextNominal: at, nextDue: at }, event }
-      // Catching up is the planner's business: the cursor still stands where the pause began.
-      if (options.catchUp) return { row: withNext(active, trigger.success), event }
-      const { cursor, verdicts } = decideAgainst(core, stored, trigger.success, "paused", at)
-      return {
-        row: withNext({ ...active, cursor }, trigger.success),
-        decision: { runs: [], verdicts, cancel: null },
-        event
-      }
-    })
-  })

@@ -9,6 +9,7 @@ import { stopGoing } from "./cancel.ts"
 import { type Core, now, waitFor, wakeWorkers } from "./core.ts"
 import { decide, read, type Unreadable } from "./decide.ts"
 import { quarantine } from "./quarantine.ts"
+import { resumption } from "./resumption.ts"
 
 export const planner = (core: Core): Effect.Effect<never> => {
   /** Due jobs that are left to nodes which know more, by the revision at which that was found. */
@@ -92,6 +93,8 @@ const decided = (core: Core, { going, job, latest }: JobStore.DueJob, at: number
     const { elsewhere, reason } = readable.failure
     return elsewhere ? readable.failure : quarantine(job, reason, at)
   }
+  const over = resumption(core, job, at)
+  if (over !== undefined) return over
   const { cancel, cursor, next, nextDue, runs, verdicts } = decide(core, job, readable.success, {
     now: at,
     going,

@@ -2,6 +2,7 @@
  * Setting aside a job that cannot be read: it is kept and shown, and out of the way of the others.
  */
 import * as Effect from "effect/Effect"
+import { encodePause } from "../Job.ts"
 import type * as JobStore from "../JobStore.ts"
 import { announce } from "./announce.ts"
 import { type Core, now } from "./core.ts"
@@ -19,7 +20,7 @@ export const quarantine = (job: JobStore.JobRow, reason: string, at: number): Jo
       state: "quarantined",
       nextNominal: null,
       nextDue: null,
-      pause: JSON.stringify({ reason, by: "effect-scheduler" }),
+      pause: encodePause({ reason, by: "effect-scheduler" }),
       updated: at
     }
   },

@@ -13,6 +13,7 @@ import { awaitEnd, stopGoing } from "./cancel.ts"
 import { type Core, now } from "./core.ts"
 import { decideAgainst } from "./decide.ts"
 import { find, goingOf } from "./lookup.ts"
+import { resumption } from "./resumption.ts"
 import { anyRun, untilSettled } from "./waiting.ts"
 
 /** How `remove` treats runs that are going. */
@@ -57,6 +58,11 @@ const removeRow = Effect.fnUntraced(function*(
     const row = yield* find(core, id)
     if (row === undefined) return yield* new JobNotFound({ id })
     const at = yield* now
+    const over = resumption(core, row, at)
+    if (over !== undefined) {
+      yield* core.store.commit({ changes: [over], now: at })
+      continue
+    }
     const trigger = Trigger.decode(row.trigger, core.registry)
     const reason = row.state === "active" ? "removed" : row.state === "paused" ? "paused" : undefined
     const verdicts = Result.isSuccess(trigger) && reason !== undefined

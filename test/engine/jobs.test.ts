@@ -213,7 +213,7 @@ describe("pause, resume and reschedule", () => {
       const paused = yield* scheduler.pause("a", { reason: "flood", by: "ops" })
       assert.deepStrictEqual([paused.state, paused.pause, paused.next], [
         "paused",
-        { reason: "flood", by: "ops" },
+        { reason: "flood", by: "ops", until: undefined },
         undefined
       ])
       yield* TestClock.adjust("35 seconds")

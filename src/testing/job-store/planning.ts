@@ -24,6 +24,20 @@ export const planning = chapter("planning", {
     assert.equal((yield* store.due({ now: at(9000), limit: 10 })).next, null)
   },
 
+  "a paused job is due when its pause ends, if it has an end": function*(store) {
+    yield* store.insertJobs([job("a"), job("b", { nextNominal: null, nextDue: at(2000), state: "paused" })])
+    yield* store.commit({
+      changes: [replace(job("a"), { state: "paused", nextNominal: null, nextDue: at(3000) })],
+      now: at(500)
+    })
+    assert.equal((yield* store.due({ now: at(500), limit: 10 })).next, at(2000))
+    const due = yield* store.due({ now: at(3000), limit: 10 })
+    assert.deepEqual(due.jobs.map(({ job }) => [job.id, job.state, job.nextDue]), [
+      ["b", "paused", at(2000)],
+      ["a", "paused", at(3000)]
+    ])
+  },
+
   "no more than the limit, those that are due longest": function*(store) {
     yield* store.insertJobs(Array.from({ length: 20 }, (_, i) => job(`j${i}`, { nextDue: at((i * 7) % 20) })))
     const due = yield* store.due({ now: at(100), limit: 5 })

@@ -120,7 +120,12 @@ export const walk = (
     const edit = (row: JobRow): Change => {
       switch (choices.below(4)) {
         case 0:
-          return replace(row, { state: "paused", nextDue: null, pause: "{}", updated: now })
+          return replace(row, {
+            state: "paused",
+            nextDue: choices.percent(30) ? now + some(500) : null,
+            pause: "{}",
+            updated: now
+          })
         case 1:
           return replace(row, { state: "active", nextDue: now + some(500), pause: null, updated: now })
         case 2:

@@ -1,0 +1,19 @@
+/**
+ * When the planner must look at a job again.
+ */
+import { pauseOf } from "../Job.ts"
+import type * as JobStore from "../JobStore.ts"
+import * as Trigger from "../Trigger.ts"
+import { basisOf } from "./basis.ts"
+
+/** The row with its next occurrence after the cursor. A trigger without one makes an active job done; a pause may have an end. */
+export const withNext = (row: JobStore.JobRow, trigger: Trigger.Trigger): JobStore.JobRow => {
+  if (row.state !== "active") return { ...row, nextNominal: null, nextDue: endOfPause(row) }
+  const next = trigger.occurrences.next(row.cursor ?? -Infinity, row.anchor)
+  return next === undefined
+    ? { ...row, state: "done", nextNominal: null, nextDue: null }
+    : { ...row, nextNominal: next, nextDue: Trigger.planned(trigger, row.id, next, row.anchor), tz: basisOf(trigger) }
+}
+
+const endOfPause = (row: JobStore.JobRow): number | null =>
+  row.state === "paused" ? pauseOf(row)?.until?.epochMilliseconds ?? null : null

@@ -1,0 +1,20 @@
+/**
+ * Instants as callers write them, as whole epoch milliseconds.
+ */
+import * as DateTime from "effect/DateTime"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import { InvalidOption } from "../SchedulerError.ts"
+import { show } from "./show.ts"
+
+/** Text without an offset is UTC. */
+export const toInstant = (field: string, input: DateTime.DateTime.Input): Effect.Effect<number, InvalidOption> => {
+  const millis = Option.match(DateTime.make(input), { onNone: () => NaN, onSome: DateTime.toEpochMillis })
+  return Number.isInteger(millis) ? Effect.succeed(millis) : Effect.fail(
+    new InvalidOption({
+      field,
+      value: show(input),
+      expected: "an instant: a DateTime, a Date, epoch milliseconds or ISO 8601 text"
+    })
+  )
+}
