@@ -125,6 +125,32 @@ const mostDates = (parts: Days.DayParts): number => {
 
 const countBits = (bits: number): number => bits === 0 ? 0 : (bits & 1) + countBits(bits >>> 1)
 
+/**
+ * Whether BYSETPOS can leave anything of some period, whatever the start: of periods that follow each other without a pause, and where the
+ * rule leaves the weekday to the start, with each of them.
+ *
+ * @internal
+ */
+export const hasPositions = (rule: Rule): boolean => {
+  if (rule.bySetPos === undefined) return true
+  const everyPeriod = { ...rule, interval: 1 }
+  for (let weekday = 0; weekday < 7; weekday++) {
+    // the first of a month, so that every month has the day
+    if (walls(everyPeriod, firstsOfMonths[weekday]! * day).next(0) !== Infinity) return true
+    if (rule.byDay !== undefined || rule.byMonthDay !== undefined || rule.byYearDay !== undefined) return false
+  }
+  return false
+}
+
+/** For each weekday, a day that is the first of a month. */
+const firstsOfMonths: ReadonlyArray<number> = (() => {
+  const days: Array<number> = []
+  for (let month = 1970 * 12; month < 1972 * 12; month++) {
+    days[Civil.weekday(Civil.monthStart(month))] = Civil.monthStart(month)
+  }
+  return days
+})()
+
 const none: Walls = { next: () => Infinity, previous: () => -Infinity, count: () => 0 }
 
 /**

@@ -143,7 +143,9 @@ export const rrule: Kind<RruleSpec> = {
     }
 
     const days = Days.make(rule)
-    if (added.length === 0 && Search.next(days, always, 0) === Infinity) throw neverFires(spec)
+    if (added.length === 0 && (Search.next(days, always, 0) === Infinity || !Expand.hasPositions(rule))) {
+      throw neverFires(spec)
+    }
     let known: { readonly anchor: number; readonly set: ClockChange.ZonedWalls } | undefined
     /** The set of an anchor: which one is asked about rarely changes. */
     const setOf = (anchor: number): ClockChange.ZonedWalls => {

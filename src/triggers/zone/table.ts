@@ -4,6 +4,7 @@
  *
  * @since 0.1.0
  */
+import * as Civil from "../civil.ts"
 import type { OffsetAt } from "./offsets.ts"
 
 /**
@@ -39,9 +40,33 @@ const periodLength = 2 ** 27
  */
 const sampleStep = (epochSeconds: number): number => epochSeconds < 2_208_988_800 ? 6 * day : 28 * day
 
-/** From here on every zone keeps yearly rules, and the calendar repeats itself, weekdays included, after 400 years. */
+/** From here on every zone keeps yearly rules: what it does in a year follows from the kind of the year. */
 export const repeatsFrom = 4_102_444_800 // 2100-01-01
-const repeatsAfter = 146_097 * day
+
+/** The kind of a year that starts on a day: its first weekday, and whether it has a leap day. */
+const kindOf = (year: number, start: number): number => Civil.weekday(start) * 2 + (Civil.isLeap(year) ? 1 : 0)
+
+/** For each kind of year, the first day of one of the 28 years that all others after them repeat. */
+const models: Array<number> = []
+const firstModel = 2101
+const lastModel = 2128
+for (let year = firstModel; year <= lastModel; year++) {
+  const start = Civil.monthStart(year * 12)
+  models[kindOf(year, start)] = start
+}
+const repeatsModels = Civil.monthStart((lastModel + 1) * 12) * day
+
+/**
+ * A stretch without a clock change is told by two samples at its ends, this long and a day more on either side: no clock change is that
+ * near to where it begins or ends, so that nobody misses one there. See `sampleStep` for why two samples are enough.
+ */
+const stretch = 4 * day
+
+/**
+ * How many stretches of a period are looked at by themselves. A search that leaps over years comes to a period once or twice, and finding
+ * all clock changes of one asks `Intl` a hundred times as much.
+ */
+const stretchesBeforePeriod = 2
 
 /**
  * The segments of a zone, on demand.
@@ -69,34 +94,43 @@ let generation = 0
 /** A zone whose offsets have to be asked for. */
 export const make = (offsetAt: OffsetAt): Table => {
   const periods = new Map<number, ReadonlyArray<Segment>>()
+  /** How many stretches of a period were looked at by themselves. */
+  const stretches = new Map<number, number>()
   let ownGeneration = generation
   let recent: Segment = { start: 0, end: 0, offset: 0, before: 0, after: 0 }
 
-  const period = (index: number): ReadonlyArray<Segment> => {
-    if (ownGeneration !== generation) {
-      periods.clear()
-      ownGeneration = generation
+  const startAnew = () => {
+    ownGeneration = generation
+    periods.clear()
+    stretches.clear()
+  }
+
+  const find = (index: number): ReadonlyArray<Segment> => {
+    if (++periodsKept > maxPeriods) {
+      periodsKept = 1
+      generation++
+      startAnew()
     }
-    let segments = periods.get(index)
-    if (segments === undefined) {
-      if (++periodsKept > maxPeriods) {
-        periodsKept = 1
-        ownGeneration = ++generation
-        periods.clear()
-      }
-      segments = find(offsetAt, index * periodLength, (index + 1) * periodLength)
-      periods.set(index, segments)
-    }
+    const segments = segmentsOf(offsetAt, index * periodLength, (index + 1) * periodLength)
+    periods.set(index, segments)
     return segments
   }
 
   const at = (epochSeconds: number): Segment => {
     if (epochSeconds >= recent.start && epochSeconds < recent.end) return recent
-    if (epochSeconds >= repeatsFrom + repeatsAfter) {
-      const shift = Math.floor((epochSeconds - repeatsFrom) / repeatsAfter) * repeatsAfter
-      return shifted(at(epochSeconds - shift), shift)
+    if (epochSeconds >= repeatsModels) return recent = asInModel(at, epochSeconds)
+    if (ownGeneration !== generation) startAnew()
+    const index = Math.floor(epochSeconds / periodLength)
+    let segments = periods.get(index)
+    if (segments === undefined) {
+      const looked = stretches.get(index) ?? 0
+      if (looked < stretchesBeforePeriod) {
+        stretches.set(index, looked + 1)
+        const alone = unchanging(offsetAt, epochSeconds)
+        if (alone !== undefined) return recent = alone
+      }
+      segments = find(index)
     }
-    const segments = period(Math.floor(epochSeconds / periodLength))
     let low = 0
     let high = segments.length - 1
     while (low < high) {
@@ -109,16 +143,36 @@ export const make = (offsetAt: OffsetAt): Table => {
   return { at, offsetAt }
 }
 
-const shifted = (segment: Segment, shift: number): Segment => ({
-  start: segment.start + shift,
-  end: segment.end + shift,
-  offset: segment.offset,
-  before: segment.before,
-  after: segment.after
-})
+/** The segment of an instant after the model years, as far as it lies in its year: that of a year of the same kind. */
+const asInModel = (at: Table["at"], epochSeconds: number): Segment => {
+  const year = Math.floor((Civil.fromDay(Math.floor(epochSeconds / day)) >> 5) / 12)
+  const first = Civil.monthStart(year * 12)
+  const start = first * day
+  const end = Civil.monthStart((year + 1) * 12) * day
+  const shift = start - models[kindOf(year, first)]! * day
+  const segment = at(epochSeconds - shift)
+  const begins = segment.start + shift > start
+  const ends = segment.end + shift < end
+  // no zone changes its clocks at the turn of the year any more
+  return {
+    start: begins ? segment.start + shift : start,
+    end: ends ? segment.end + shift : end,
+    offset: segment.offset,
+    before: begins ? segment.before : segment.offset,
+    after: ends ? segment.after : segment.offset
+  }
+}
+
+/** The stretch that an instant lies in, if the clocks are not changed in it, nor within a day of its ends. */
+const unchanging = (offsetAt: OffsetAt, epochSeconds: number): Segment | undefined => {
+  const start = Math.floor(epochSeconds / stretch) * stretch
+  const end = start + stretch
+  const offset = offsetAt(start - day)
+  return offsetAt(end + day) === offset ? { start, end, offset, before: offset, after: offset } : undefined
+}
 
 /** Finds the segments of `[from, to)`. */
-const find = (offsetAt: OffsetAt, from: number, to: number): ReadonlyArray<Segment> => {
+const segmentsOf = (offsetAt: OffsetAt, from: number, to: number): ReadonlyArray<Segment> => {
   const segments: Array<Segment> = []
   let before = offsetAt(from - 1)
   let start = from
