@@ -274,6 +274,12 @@ export interface Service {
     ...options: undefined extends Task.Payload<T> ? [options?: RunOptions<T>] : [options: RunOptions<T>]
   ) => Effect.Effect<string, InvalidOption | StoreError>
 
+  /** `enqueue` for many runs of one task in one transaction; returns their ids in the same order. */
+  readonly enqueueAll: <T extends Task.Any>(
+    task: T,
+    options: ReadonlyArray<RunOptions<T>>
+  ) => Effect.Effect<ReadonlyArray<string>, InvalidOption | StoreError>
+
   /**
    * Runs the task once and waits for its result: the handler's success or typed error, or `RunFailed` when it ended otherwise. Whoever
    * stops waiting leaves the run as it is.
@@ -490,6 +496,7 @@ export const make = Effect.fnUntraced(function*<const Tasks extends ReadonlyArra
     scheduleAll: (task, options) =>
       Effect.tap(Effect.map(Jobs.scheduleAll(core, task, options), (rows) => rows.map(view)), core.reacted),
     enqueue: (task, options?: Runs.Request) => Effect.tap(Runs.enqueue(core, task, options ?? {}), core.reacted),
+    enqueueAll: (task, options) => Effect.tap(Runs.enqueueAll(core, task, options), core.reacted),
     run: Effect.fnUntraced(function*(task, options?: Runs.Request) {
       yield* refuseInTransaction("run")
       const id = yield* Runs.enqueue(core, task, options ?? {})

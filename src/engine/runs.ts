@@ -19,18 +19,16 @@ export interface Request extends Policy.Options {
   readonly payload?: unknown
 }
 
-/** Queues an ad-hoc run; asking again under an id that exists changes nothing. */
-export const enqueue = Effect.fnUntraced(function*(
-  core: Core,
+const newRun = Effect.fnUntraced(function*(
   task: Task.Any,
-  request: Request
-): Effect.fn.Return<string, InvalidOption | StoreError> {
-  const at = yield* now
+  request: Request,
+  at: number
+): Effect.fn.Return<JobStore.NewRun, InvalidOption> {
   const base = yield* taskPolicy(task)
   const policy = yield* Policy.fromOptions(request, base.policy)
   const payload = yield* encodePayload(task, request.payload)
   const id = request.id === undefined ? yield* freshId : yield* checkId(request.id)
-  const run: JobStore.NewRun = {
+  return {
     id,
     job: null,
     incarnation: null,
@@ -51,13 +49,32 @@ export const enqueue = Effect.fnUntraced(function*(
     trace: null,
     created: at
   }
-  const [answer] = yield* core.store.enqueue({ runs: [run], now: at })
-  wakeWorkers(core)
-  if (answer === "added" && core.events.heard()) {
-    core.events.publish(at, { _tag: "RunQueued", ...ofRun(run) })
-  }
-  return id
 })
+
+/** Queues ad-hoc runs, all or none of them; asking again under an id that exists changes nothing. Answers with their ids. */
+export const enqueueAll = Effect.fnUntraced(function*(
+  core: Core,
+  task: Task.Any,
+  requests: ReadonlyArray<Request>
+): Effect.fn.Return<ReadonlyArray<string>, InvalidOption | StoreError> {
+  const at = yield* now
+  const runs: Array<JobStore.NewRun> = []
+  for (const request of requests) runs.push(yield* newRun(task, request, at))
+  const answers = yield* core.store.enqueue({ runs, now: at })
+  wakeWorkers(core)
+  if (core.events.heard()) {
+    runs.forEach((run, i) => {
+      if (answers[i] === "added") core.events.publish(at, { _tag: "RunQueued", ...ofRun(run) })
+    })
+  }
+  return runs.map(({ id }) => id)
+})
+
+export const enqueue = (
+  core: Core,
+  task: Task.Any,
+  request: Request
+): Effect.Effect<string, InvalidOption | StoreError> => Effect.map(enqueueAll(core, task, [request]), ([id]) => id!)
 
 /** The run when it is done. Whoever stops waiting leaves the run as it is. */
 export const awaitDone = Effect.fnUntraced(function*(core: Core, id: string) {

@@ -58,6 +58,29 @@ describe("run and enqueue", () => {
       assert.deepStrictEqual(yield* scheduler.runs(), [])
     }).pipe(Effect.provide(inMemory(world()))))
 
+  it.effect("many at once: in their order, all or none", () => {
+    const w = world()
+    return Effect.gen(function*() {
+      const scheduler = yield* Scheduler.Scheduler
+      const error = yield* Effect.flip(
+        scheduler.enqueueAll(Work, [{ payload: { name: "a" } }, { payload: { name: 1 as never } }])
+      )
+      assert.strictEqual(error._tag === "InvalidOption" ? error.field : error._tag, "payload")
+      assert.deepStrictEqual(yield* scheduler.runs(), [])
+      const ids = yield* scheduler.enqueueAll(
+        Work,
+        ["a", "b", "a"].map((name) => ({ id: `run/${name}`, payload: { name } }))
+      )
+      assert.deepStrictEqual(ids, ["run/a", "run/b", "run/a"])
+      yield* turns
+      assert.deepStrictEqual((yield* scheduler.runs()).map(({ id, outcome }) => [id, outcome]).sort(), [
+        ["run/a", "succeeded"],
+        ["run/b", "succeeded"]
+      ])
+      assert.deepStrictEqual(yield* scheduler.enqueueAll(Work, []), [])
+    }).pipe(Effect.provide(inMemory(w)))
+  })
+
   it.effect("inside a handler: the run, its instant, the attempt, the idempotency key", () => {
     const w = world()
     const seen: Array<Run.CurrentRun["Service"]> = []
