@@ -18,6 +18,8 @@ import * as Trigger from "./Trigger.ts"
  */
 export interface Job {
   readonly id: string
+  /** The name of the store that keeps it; `"default"` unless the scheduler has several. */
+  readonly store: string
   /** New whenever the id is added again after a removal. */
   readonly incarnation: string
   readonly task: string
@@ -118,7 +120,7 @@ const instant = (millis: number | null) => millis === null ? undefined : DateTim
  * @category conversions
  * @since 0.1.0
  */
-export const fromRow = (row: JobRow, registry: Trigger.Registry): Job => {
+export const fromRow = (row: JobRow, registry: Trigger.Registry, store: string): Job => {
   const trigger = Trigger.decode(row.trigger, registry)
   const policy = Policy.decode(row.policy)
   const pause = pauseOf(row)
@@ -129,6 +131,7 @@ export const fromRow = (row: JobRow, registry: Trigger.Registry): Job => {
     : undefined
   return {
     id: row.id,
+    store,
     incarnation: row.incarnation,
     task: row.task,
     payload: parse(row.payload),

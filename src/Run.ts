@@ -49,6 +49,8 @@ export type Outcome =
 export interface Run {
   /** `job:incarnation:nominal` for a fired occurrence; also the idempotency key that its handler sees. */
   readonly id: string
+  /** The name of the store that keeps it; `"default"` unless the scheduler has several. */
+  readonly store: string
   /** The job it belongs to; `undefined` for an ad-hoc run. */
   readonly job: string | undefined
   readonly incarnation: string | undefined
@@ -95,8 +97,9 @@ const json = (text: string | null): unknown => {
  * @category conversions
  * @since 0.1.0
  */
-export const fromRow = (row: RunRow): Run => ({
+export const fromRow = (row: RunRow, store: string): Run => ({
   id: row.id,
+  store,
   job: row.job ?? undefined,
   incarnation: row.incarnation ?? undefined,
   task: row.task,
@@ -138,6 +141,8 @@ export const fromRow = (row: RunRow): Run => ({
  */
 export class CurrentRun extends Context.Service<CurrentRun, {
   readonly id: string
+  /** The name of the store that keeps the run. */
+  readonly store: string
   /** The job's id; `undefined` for an ad-hoc run. */
   readonly job: string | undefined
   readonly task: string

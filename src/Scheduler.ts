@@ -35,7 +35,7 @@
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
-import * as DateTime from "effect/DateTime"
+import type * as DateTime from "effect/DateTime"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
@@ -44,40 +44,34 @@ import * as Layer from "effect/Layer"
 import type * as EffectSchedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
-import { cancelRun } from "./engine/cancellation.ts"
 import * as Closures from "./engine/closures.ts"
-import type { Core, Served } from "./engine/core.ts"
 import * as Engine from "./engine/Engine.ts"
 import * as Events from "./engine/events.ts"
-import * as Exceptions from "./engine/exceptions.ts"
-import { explain, type Explanation } from "./engine/explain.ts"
-import * as Jobs from "./engine/jobs.ts"
-import { find } from "./engine/lookup.ts"
-import * as Pausing from "./engine/pausing.ts"
-import { remove } from "./engine/removal.ts"
-import * as Runs from "./engine/runs.ts"
+import type { Explanation } from "./engine/explain.ts"
+import { type Named, resolve } from "./engine/named.ts"
+import { serve } from "./engine/served.ts"
 import type { EngineOptions } from "./engine/settings.ts"
+import * as Stores from "./engine/stores.ts"
 import { Executor } from "./Executor.ts"
 import * as FiberExecutor from "./executors/FiberExecutor.ts"
-import { captured, inTransaction } from "./internal/callerContext.ts"
-import { toInstant } from "./internal/instant.ts"
-import * as Job from "./Job.ts"
-import { type JobRow, JobStore } from "./JobStore.ts"
+import { captured } from "./internal/callerContext.ts"
+import type * as Job from "./Job.ts"
+import { JobStore } from "./JobStore.ts"
 import type * as Policy from "./Policy.ts"
-import * as Run from "./Run.ts"
+import type * as Run from "./Run.ts"
 import {
   InvalidOption,
   type JobConflict,
-  JobNotFound,
+  type JobNotFound,
   type RemovalTimeout,
   type RunFailed,
   type RunNotFound,
   type StoreError,
-  WaitInTransaction
+  type WaitInTransaction
 } from "./SchedulerError.ts"
 import type { SchedulerEvent } from "./SchedulerEvent.ts"
 import * as MemoryJobStore from "./stores/MemoryJobStore.ts"
-import * as Task from "./Task.ts"
+import type * as Task from "./Task.ts"
 import * as Trigger from "./Trigger.ts"
 import type { TriggerError } from "./triggers/error.ts"
 
@@ -119,6 +113,8 @@ export type JobOptions<T extends Task.Any> = Policy.Options & PayloadOption<T> &
    */
   readonly id?: string | undefined
   readonly trigger: Trigger.Trigger
+  /** The name of the store that keeps it. Default: the one whose verb this is, which is `"default"` for the scheduler's own. */
+  readonly store?: string | undefined
   /** What happens when the id exists. Default `"update"`. */
   readonly conflict?: Job.Conflict | undefined
   /** Add it paused. Counts only for a new job. */
@@ -140,6 +136,8 @@ export type RunOptions<T extends Task.Any> =
   & {
     /** Asking twice under one id makes one run. Default: an id of its own. */
     readonly id?: string | undefined
+    /** The name of the store that keeps it. Default: the one whose verb this is. */
+    readonly store?: string | undefined
   }
 
 /**
@@ -247,12 +245,12 @@ type ClosureOptions = Policy.Options & {
 type ClosureServices<R> = Exclude<R, Run.CurrentRun | Scope.Scope>
 
 /**
- * The verbs of a scheduler.
+ * The verbs on the jobs and runs of one store.
  *
  * @category models
  * @since 0.1.0
  */
-export interface Service {
+export interface Verbs {
   /**
    * Keeps a job: the task runs at every occurrence of the trigger. Scheduling an id that exists updates what differs and keeps its
    * cursor; an equal definition writes nothing. Joins the caller's transaction where the store has any.
@@ -262,7 +260,7 @@ export interface Service {
     options: JobOptions<T>
   ) => Effect.Effect<Job.Job, InvalidOption | JobConflict | StoreError>
 
-  /** `schedule` for many jobs of one task in one transaction. */
+  /** `schedule` for many jobs of one task in one transaction of their store. */
   readonly scheduleAll: <T extends Task.Any>(
     task: T,
     options: ReadonlyArray<JobOptions<T>>
@@ -356,8 +354,25 @@ export interface Service {
     id: string,
     instant: DateTime.DateTime
   ) => Effect.Effect<Explanation, JobNotFound | StoreError>
+}
 
-  /** What happens from the subscription on. A slow subscriber loses the oldest events. Ends with `SchedulerStopped`. */
+/**
+ * A scheduler. Its own verbs on jobs and runs are those of the store called `default`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Service extends Verbs {
+  /** The names of the scheduler's stores, `default` first. */
+  readonly stores: ReadonlyArray<string>
+
+  /**
+   * The verbs on the jobs and runs of one of them. Each store is a world of its own: the same id in two of them means two jobs. To see
+   * all, ask each of `stores`; every job, run and event says where it is from.
+   */
+  readonly store: (name: string) => Effect.Effect<Verbs, InvalidOption>
+
+  /** What happens in all stores, from the subscription on. A slow subscriber loses the oldest events. Ends with `SchedulerStopped`. */
   readonly events: Stream.Stream<SchedulerEvent>
 
   /** Runs a closure in a steady rhythm, the first time after one period. */
@@ -407,12 +422,55 @@ export class Scheduler extends Context.Service<Scheduler, Service>()("effect-sch
 /**
  * How a scheduler behaves.
  *
+ * **Example** (An audit trail in a file of its own, and a few slots for heavy work)
+ *
+ * ```ts
+ * import { Effect, Layer } from "effect"
+ * import { FiberExecutor, MemoryJobStore, Scheduler, Task, Trigger } from "effect-scheduler"
+ * import { SqliteJobStore } from "effect-scheduler/sqlite"
+ *
+ * const Archive = Task.make("Archive", { executor: "heavy" })
+ * const ArchiveLive = Archive.toLayer(() => Effect.log("archived"))
+ *
+ * const Live = Scheduler.layer({
+ *   tasks: [Archive],
+ *   stores: { audit: SqliteJobStore.layerFile("audit.db") },
+ *   executors: { heavy: FiberExecutor.layer({ concurrency: 2 }) }
+ * }).pipe(Layer.provide([ArchiveLive, FiberExecutor.layer(), MemoryJobStore.layer]))
+ *
+ * export const main = Effect.gen(function*() {
+ *   const scheduler = yield* Scheduler.Scheduler
+ *   const audit = yield* scheduler.store("audit")
+ *   yield* audit.schedule(Archive, { id: "archive", trigger: Trigger.cron("0 3 * * *") })
+ *   const all = yield* Effect.forEach(
+ *     scheduler.stores,
+ *     (name) => Effect.flatMap(scheduler.store(name), (store) => store.list())
+ *   )
+ *   return all.flat().map((job) => [job.store, job.id])
+ * }).pipe(Effect.provide(Live))
+ * ```
+ *
  * @category models
  * @since 0.1.0
  */
-export interface Options<Tasks extends ReadonlyArray<Task.Any>> extends EngineOptions {
+export interface Options<
+  Tasks extends ReadonlyArray<Task.Any>,
+  Stores extends Named<JobStore> = {},
+  Executors extends Named<Executor> = {}
+> extends EngineOptions {
   /** The tasks that this node carries out. A node that names none only schedules and plans. */
   readonly tasks?: Tasks | undefined
+  /**
+   * Stores besides the bare `JobStore` of the context, which is `default` (it may be given here under that name instead). Each name is a
+   * store of its own, with its own planner and lease; see {@link Service.store}. They are opened with the scheduler and closed after it,
+   * and what they need and fail with becomes the scheduler's. Layers are shared by reference, as everywhere in Effect.
+   */
+  readonly stores?: Stores | undefined
+  /**
+   * Executors besides the bare `Executor` of the context, under the names by which tasks choose them. All stores share their slots. The bare
+   * one goes by its own name, which is `default` unless it says otherwise.
+   */
+  readonly executors?: Executors | undefined
   /** Start without planning and claiming, until `resumeNode`. */
   readonly paused?: boolean | undefined
   /** A node that has not renewed its lease for this long has lost its runs to others. Default 20 seconds. */
@@ -429,9 +487,25 @@ export interface Options<Tasks extends ReadonlyArray<Task.Any>> extends EngineOp
   readonly grace?: Duration.Input | undefined
 }
 
-type Requirements<Tasks extends ReadonlyArray<Task.Any>> =
-  | JobStore
-  | (Tasks extends readonly [] ? never : Executor | Task.HandlerOf<Tasks[number]>)
+type Requirements<
+  Tasks extends ReadonlyArray<Task.Any>,
+  Stores extends Named<JobStore>,
+  Executors extends Named<Executor>
+> =
+  | ("default" extends keyof Stores ? never : JobStore)
+  | (Tasks extends readonly [] ? never
+    : Task.HandlerOf<Tasks[number]> | ("default" extends keyof Executors ? never : Executor))
+  | Layer.Services<Stores[keyof Stores] | Executors[keyof Executors]>
+
+type Failures<Stores extends Named<JobStore>, Executors extends Named<Executor>> =
+  | InvalidOption
+  | Layer.Error<Stores[keyof Stores] | Executors[keyof Executors]>
+
+/** Under this name the closures' private store appears in events; no other store may have it. */
+const closureStore = "closures"
+
+/** Closures wait more than they compute; a bound is a bound. */
+const closureConcurrency = 10_000
 
 /**
  * Starts a scheduler in the current scope.
@@ -439,46 +513,71 @@ type Requirements<Tasks extends ReadonlyArray<Task.Any>> =
  * @category constructors
  * @since 0.1.0
  */
-export const make = Effect.fnUntraced(function*<const Tasks extends ReadonlyArray<Task.Any> = readonly []>(
-  options: Options<Tasks> = {}
-): Effect.fn.Return<Service, InvalidOption, Requirements<Tasks> | Scope.Scope> {
+export const make = Effect.fnUntraced(function*<
+  const Tasks extends ReadonlyArray<Task.Any> = readonly [],
+  Stores extends Named<JobStore> = {},
+  Executors extends Named<Executor> = {}
+>(
+  options: Options<Tasks, Stores, Executors> = {}
+): Effect.fn.Return<
+  Service,
+  Failures<Stores, Executors>,
+  Requirements<Tasks, Stores, Executors> | Scope.Scope
+> {
   const scope = yield* Effect.scope
   const context = yield* Effect.context<never>()
-  const store = yield* JobStore
   const tasks = options.tasks ?? []
-  // Only a node that carries out tasks needs an executor; the type of `make` says so.
-  const executors = tasks.length === 0 ? [] : [Context.get(context as Context.Context<Executor>, Executor)]
-  const served = yield* serve(tasks, executors[0]?.name, context)
   const events = yield* Events.make
+  const store = Context.getOrUndefined(context as Context.Context<JobStore>, JobStore)
+  const bareStore = store === undefined ? undefined : { name: "default", service: store }
+  const stores = yield* resolve("stores", JobStore, options.stores ?? {}, bareStore, [closureStore], scope)
+  if (!stores.has("default")) {
+    return yield* new InvalidOption({
+      field: "stores",
+      value: [...stores.keys()].join(", "),
+      expected: "one called default, or a JobStore in the context"
+    })
+  }
+  const executor = Context.getOrUndefined(context as Context.Context<Executor>, Executor)
+  const bareExecutor = executor === undefined ? undefined : { name: executor.name, service: executor }
+  const executors = yield* resolve("executors", Executor, options.executors ?? {}, bareExecutor, [], scope)
+  const served = yield* serve(tasks, executors.keys(), context)
   const gate = yield* Latch.make(options.paused !== true)
   let state: "running" | "paused" | "stopping" = options.paused === true ? "paused" : "running"
+  const announce = (event: Parameters<Events.EventHub["publish"]>[1]) =>
+    Effect.map(Clock.currentTimeMillis, (now) => events.publish(now, event))
 
+  // The engines end side by side, so that closing takes one period of grace and not one for each store.
+  const engines = yield* Scope.fork(scope, "parallel")
+  yield* Effect.addFinalizer(() =>
+    Effect.suspend(() => {
+      state = "stopping"
+      return announce({ _tag: "SchedulerStopping" })
+    })
+  )
   // Fibers are forked from the scheduler's own context, whoever's call starts them.
-  const own = Context.add(yield* captured<never>(), Scope.Scope, scope)
-  const start = (parts: Pick<Parameters<typeof Engine.make>[0], "store" | "executors" | "served">) =>
-    Effect.updateContext(
-      Engine.make({ ...parts, events, gate, times: options }),
-      (_caller: Context.Context<never>) => own
-    )
+  const own = yield* captured<never>()
+  const start = (parts: Pick<Parameters<typeof Engine.make>[0], "name" | "store" | "executors" | "served">) =>
+    Effect.flatMap(Scope.fork(engines), (engine) =>
+      Effect.updateContext(
+        Engine.make({ ...parts, events: Events.ofStore(events, parts.name), gate, times: options }),
+        (_caller: Context.Context<never>) => Context.add(own, Scope.Scope, engine)
+      ))
 
   const closures = Closures.make()
   const localCore = yield* Effect.cached(Effect.gen(function*() {
     const executor = yield* Effect.orDie(FiberExecutor.make({ concurrency: closureConcurrency }))
     const memory = yield* MemoryJobStore.make()
+    const executors = new Map([[executor.name, executor]])
     // The options were checked when the scheduler itself was started.
-    return yield* Effect.orDie(start({ store: memory, executors: [executor], served: closures.served }))
+    return yield* Effect.orDie(
+      start({ name: closureStore, store: memory, executors, served: closures.served })
+    )
   }))
-  const core = yield* start({ store, executors, served })
-  yield* Effect.addFinalizer(() => Effect.sync(() => state = "stopping"))
+  const cores = yield* Effect.forEach(stores, ([name, store]) => start({ name, store, executors, served }))
+  const core = cores.find(({ name }) => name === "default")!
+  const all = Stores.make(cores)
 
-  const announce = (event: Parameters<Events.EventHub["publish"]>[1]) =>
-    Effect.map(Clock.currentTimeMillis, (now) => events.publish(now, event))
-  const refuseInTransaction = (verb: string) =>
-    store.capabilities.transactions
-      ? Effect.flatMap(inTransaction, (open) => open ? Effect.fail(new WaitInTransaction({ verb })) : Effect.void)
-      : Effect.void
-  const view = (row: JobRow) => Job.fromRow(row, core.registry)
-  const changed = <E, R>(verb: Effect.Effect<JobRow, E, R>) => Effect.map(Effect.tap(verb, core.reacted), view)
   const closure = <A, E, R>(
     trigger: () => Trigger.Trigger,
     effect: Effect.Effect<A, E, R>,
@@ -492,41 +591,9 @@ export const make = Effect.fnUntraced(function*<const Tasks extends ReadonlyArra
 
   yield* announce({ _tag: "SchedulerStarted", node: core.node })
   return Scheduler.of({
-    schedule: (task, options) => changed(Jobs.schedule(core, task, options)),
-    scheduleAll: (task, options) =>
-      Effect.tap(Effect.map(Jobs.scheduleAll(core, task, options), (rows) => rows.map(view)), core.reacted),
-    enqueue: (task, options?: Runs.Request) => Effect.tap(Runs.enqueue(core, task, options ?? {}), core.reacted),
-    enqueueAll: (task, options) => Effect.tap(Runs.enqueueAll(core, task, options), core.reacted),
-    run: Effect.fnUntraced(function*(task, options?: Runs.Request) {
-      yield* refuseInTransaction("run")
-      const id = yield* Runs.enqueue(core, task, options ?? {})
-      return yield* Runs.outcomeOf(task, yield* Runs.awaitDone(core, id))
-    }) as Service["run"],
-    get: (id) =>
-      Effect.flatMap(
-        find(core, id),
-        (row) => row === undefined ? Effect.fail(new JobNotFound({ id })) : Effect.succeed(view(row))
-      ),
-    list: (query) => list(core, query ?? {}),
-    pause: Effect.fnUntraced(function*(id, { by = "", reason = "", until } = {}) {
-      const end = until === undefined ? undefined : yield* toInstant("until", until)
-      return yield* changed(Pausing.pause(core, id, { reason, by, until: end }))
-    }),
-    resume: (id, options) => changed(Pausing.resume(core, id, { catchUp: options?.catchUp === true })),
-    reschedule: (id, trigger) => changed(Jobs.reschedule(core, id, trigger)),
-    runNow: (id, options) =>
-      Effect.tap(Jobs.runNow(core, id, { overlap: options?.overlap ?? "respect" }), core.reacted),
-    skipNext: (id) =>
-      Effect.map(Exceptions.skipNext(core, id), (at) => at === undefined ? undefined : DateTime.makeUnsafe(at)),
-    remove: (id, options) =>
-      Effect.andThen(
-        options?.running === "leave" ? Effect.void : refuseInTransaction("remove"),
-        remove(core, id, options ?? {})
-      ),
-    cancel: (run, options) =>
-      Effect.andThen(refuseInTransaction("cancel"), Effect.map(cancelRun(core, run, options ?? {}), Run.fromRow)),
-    runs: (query) => runs(core, query ?? {}),
-    explain: (id, instant) => explain(core, id, instant),
+    ...all.views.get(core.name)!,
+    stores: all.names,
+    store: all.in,
     events: events.stream,
     every: (period, effect, options) => closure(() => Trigger.interval(period), effect, options),
     cron: (expression, effect, options) => closure(() => Trigger.cron(expression, options), effect, options),
@@ -546,15 +613,15 @@ export const make = Effect.fnUntraced(function*<const Tasks extends ReadonlyArra
       if (state !== "paused") return Effect.void
       state = "running"
       gate.openUnsafe()
-      return Effect.andThen(announce({ _tag: "SchedulerResumed" }), core.reacted)
+      return Effect.andThen(
+        announce({ _tag: "SchedulerResumed" }),
+        Effect.forEach(cores, ({ reacted }) => reacted, { discard: true })
+      )
     }),
     state: Effect.sync(() => state),
     node: core.node
   })
 })
-
-/** Closures wait more than they compute; a bound is a bound. */
-const closureConcurrency = 10_000
 
 /**
  * A scheduler as a Layer: it starts with the Layer and ends with it. Each task named requires its handler; a missing one does not
@@ -563,63 +630,11 @@ const closureConcurrency = 10_000
  * @category layers
  * @since 0.1.0
  */
-export const layer = <const Tasks extends ReadonlyArray<Task.Any> = readonly []>(
-  options?: Options<Tasks>
-): Layer.Layer<Scheduler, InvalidOption, Requirements<Tasks>> => Layer.effect(Scheduler, make(options))
-
-/** The tasks with their handlers, by name. */
-const serve = Effect.fnUntraced(function*(
-  tasks: ReadonlyArray<Task.Any>,
-  executor: string | undefined,
-  context: Context.Context<never>
-): Effect.fn.Return<ReadonlyMap<string, Served>, InvalidOption> {
-  const served = new Map<string, Served>()
-  for (const task of tasks) {
-    const handler = Task.handlerOf(task, context)
-    if (handler === undefined || served.has(task.name)) {
-      return yield* new InvalidOption({
-        field: "tasks",
-        value: task.name,
-        expected: handler === undefined ? "a task whose handler is provided" : "each task name once"
-      })
-    }
-    if (task.executor !== executor) {
-      return yield* new InvalidOption({
-        field: "tasks",
-        value: `${task.name}, which names the executor ${JSON.stringify(task.executor)}`,
-        expected: `tasks for the executor that is provided, ${JSON.stringify(executor)}`
-      })
-    }
-    served.set(task.name, { task, context: handler.context, run: handler.run })
-  }
-  return served
-})
-
-const pageSize = 1_000
-
-/** Leaves out what was not given. */
-const given = <A extends object>(options: A): { [K in keyof A]: Exclude<A[K], undefined> } =>
-  Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as never
-
-const list = Effect.fnUntraced(function*(core: Core, options: ListOptions) {
-  const { limit = Infinity, ...query } = options
-  const jobs: Array<Job.Job> = []
-  let after = query.after
-  while (jobs.length < limit) {
-    const wanted = Math.min(pageSize, limit - jobs.length)
-    const page = yield* core.store.jobs({ ...given({ ...query, after }), limit: wanted })
-    for (const row of page) jobs.push(Job.fromRow(row, core.registry))
-    if (page.length < wanted) break
-    after = page[page.length - 1]!.id
-  }
-  return jobs
-})
-
-const runs = Effect.fnUntraced(function*(core: Core, options: RunsOptions) {
-  const { after, limit = 100, ...query } = options
-  const from = after === undefined
-    ? {}
-    : { after: { finished: after.finished?.epochMilliseconds ?? null, id: after.id } }
-  const rows = yield* core.store.runs({ ...given(query), ...from, limit })
-  return rows.map(Run.fromRow)
-})
+export const layer = <
+  const Tasks extends ReadonlyArray<Task.Any> = readonly [],
+  Stores extends Named<JobStore> = {},
+  Executors extends Named<Executor> = {}
+>(
+  options?: Options<Tasks, Stores, Executors>
+): Layer.Layer<Scheduler, Failures<Stores, Executors>, Requirements<Tasks, Stores, Executors>> =>
+  Layer.effect(Scheduler, make(options))

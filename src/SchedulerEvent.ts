@@ -15,8 +15,14 @@ interface At {
   readonly at: DateTime.Utc
 }
 
+/** What the events of one store have. */
+interface OfStore extends At {
+  /** The name of the store in this scheduler; `"closures"` for those of `every`, `cron`, `at` and `repeat`. */
+  readonly store: string
+}
+
 /** What the events of a run have. */
-interface OfRun extends At {
+interface OfRun extends OfStore {
   readonly run: string
   /** `undefined` for an ad-hoc run. */
   readonly job: string | undefined
@@ -38,24 +44,24 @@ export type SchedulerEvent =
   | At & { readonly _tag: "SchedulerStopping" }
   /** The scope has closed; the last event. */
   | At & { readonly _tag: "SchedulerStopped" }
-  | At & { readonly _tag: "JobAdded"; readonly job: string; readonly task: string }
-  | At & { readonly _tag: "JobUpdated"; readonly job: string }
+  | OfStore & { readonly _tag: "JobAdded"; readonly job: string; readonly task: string }
+  | OfStore & { readonly _tag: "JobUpdated"; readonly job: string }
   /** By somebody, or by `"effect-scheduler"` after too many failures. `until` is when it resumes by itself. */
-  | At & {
+  | OfStore & {
     readonly _tag: "JobPaused"
     readonly job: string
     readonly reason: string
     readonly by: string
     readonly until: DateTime.Utc | undefined
   }
-  | At & { readonly _tag: "JobResumed"; readonly job: string }
-  | At & { readonly _tag: "JobRemoved"; readonly job: string }
+  | OfStore & { readonly _tag: "JobResumed"; readonly job: string }
+  | OfStore & { readonly _tag: "JobRemoved"; readonly job: string }
   /** The trigger has no further occurrence. */
-  | At & { readonly _tag: "JobFinished"; readonly job: string }
+  | OfStore & { readonly _tag: "JobFinished"; readonly job: string }
   /** The stored job does not decode; it is kept and left alone until it is scheduled anew or removed. */
-  | At & { readonly _tag: "JobQuarantined"; readonly job: string; readonly reason: string }
+  | OfStore & { readonly _tag: "JobQuarantined"; readonly job: string; readonly reason: string }
   /** Occurrences were decided against. */
-  | At & { readonly _tag: "OccurrencesNotRun"; readonly verdict: Verdict }
+  | OfStore & { readonly _tag: "OccurrencesNotRun"; readonly verdict: Verdict }
   | OfRun & { readonly _tag: "RunQueued" }
   | OfRun & {
     readonly _tag: "RunStarted"
@@ -91,15 +97,15 @@ export type SchedulerEvent =
    */
   | OfRun & { readonly _tag: "RunRefused" }
   /** The run of a lost node runs again, or is abandoned because it must not. */
-  | At & { readonly _tag: "RunTakenOver"; readonly run: string; readonly abandoned: boolean }
+  | OfStore & { readonly _tag: "RunTakenOver"; readonly run: string; readonly abandoned: boolean }
   /** A due job is left to a node that knows its custom trigger, its calendar, or newer time-zone data. */
-  | At & { readonly _tag: "JobLeft"; readonly job: string; readonly reason: string }
+  | OfStore & { readonly _tag: "JobLeft"; readonly job: string; readonly reason: string }
   /** No task of this name is known to this node; another node may know it. */
-  | At & { readonly _tag: "TaskUnknown"; readonly job: string; readonly task: string }
-  | At & { readonly _tag: "StoreUnavailable"; readonly message: string }
-  | At & { readonly _tag: "StoreRecovered"; readonly downMillis: number }
+  | OfStore & { readonly _tag: "TaskUnknown"; readonly job: string; readonly task: string }
+  | OfStore & { readonly _tag: "StoreUnavailable"; readonly message: string }
+  | OfStore & { readonly _tag: "StoreRecovered"; readonly downMillis: number }
   /** A fiber of the scheduler failed and was started again. */
-  | At & { readonly _tag: "RoleRestarted"; readonly role: string; readonly cause: string }
+  | OfStore & { readonly _tag: "RoleRestarted"; readonly role: string; readonly cause: string }
 
 /**
  * The event with a given tag.

@@ -40,6 +40,7 @@ const compiles = (code: () => unknown): void => assert.isFunction(code)
 
 const currentRun: Run.CurrentRun["Service"] = {
   id: "r",
+  store: "default",
   job: undefined,
   task: "Digest",
   origin: "adhoc",

@@ -24,8 +24,8 @@ import type * as JobStore from "../JobStore.ts"
 import type { InvalidOption } from "../SchedulerError.ts"
 import * as Trigger from "../Trigger.ts"
 import { awaitEnd, stop } from "./cancel.ts"
-import { type Core, now, type Served } from "./core.ts"
-import type { EventHub } from "./events.ts"
+import { type Core, lanesOf, now, type Served } from "./core.ts"
+import type { StoreEvents } from "./events.ts"
 import { freshId } from "./freshId.ts"
 import * as Heartbeat from "./heartbeat.ts"
 import { janitor, reap } from "./janitor.ts"
@@ -48,14 +48,16 @@ const reactionTurns = 32
 const verdictRetention = 90 * 24 * 60 * 60 * 1000
 
 export const make = Effect.fnUntraced(function*(options: {
+  readonly name: string
   readonly store: JobStore.Service
-  readonly executors: ReadonlyArray<Executor.Service>
+  readonly executors: ReadonlyMap<string, Executor.Service>
   readonly served: ReadonlyMap<string, Served>
-  readonly events: EventHub
+  readonly events: StoreEvents
   readonly gate: Latch.Latch
   readonly times: Settings.EngineOptions
 }): Effect.fn.Return<Core, InvalidOption, Scope.Scope> {
-  const { events, executors, gate, store } = options
+  const { events, gate, name, store } = options
+  const executors = [...options.executors].filter(([executor]) => lanesOf(options.served, executor).length > 0)
   const context = yield* Effect.context<never>()
   // Joined once, not in every run.
   const served = new Map<string, Served>()
@@ -70,6 +72,7 @@ export const make = Effect.fnUntraced(function*(options: {
   const settler = Settler.make(store, outage, settings.settleBatch)
   const background = yield* FiberSet.runtime(yield* FiberSet.make())<never>()
   const core: Core = {
+    name,
     node: `${host}/${pid}/${yield* freshId}`,
     host,
     pid,
@@ -98,7 +101,6 @@ export const make = Effect.fnUntraced(function*(options: {
 
   yield* Effect.addFinalizer(() =>
     Effect.gen(function*() {
-      events.publish(yield* now, { _tag: "SchedulerStopping" })
       yield* Scope.close(roles, Exit.void)
       const ends = () =>
         Effect.forEach([...core.running.values()], (running) => awaitEnd(core, running), {

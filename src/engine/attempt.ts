@@ -318,6 +318,7 @@ const instant = (millis: number | null) => millis === null ? undefined : DateTim
 /** Made for every attempt and read by few: its instants are made when asked for. */
 class Current implements Context.Service.Shape<typeof CurrentRun> {
   readonly id: string
+  readonly store: string
   readonly job: string | undefined
   readonly task: string
   readonly origin: JobStore.NewRun["origin"]
@@ -330,6 +331,7 @@ class Current implements Context.Service.Shape<typeof CurrentRun> {
   constructor(core: Core, row: JobStore.RunRow, started: number) {
     this.#core = core
     this.id = row.id
+    this.store = core.name
     this.job = row.job ?? undefined
     this.task = row.task
     this.origin = row.origin

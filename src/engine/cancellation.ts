@@ -35,8 +35,8 @@ export const cancelRun = Effect.fnUntraced(function*(
   if (settled.length > 0) wakeWorkers(core)
   stopRuns(core, [id])
   // Called from the run itself: it is interrupted when it comes to a point where it can be, which waiting here would be.
-  const own = Option.getOrUndefined(yield* Effect.serviceOption(CurrentRun))?.id
-  if (own === id) return yield* look
+  const own = Option.getOrUndefined(yield* Effect.serviceOption(CurrentRun))
+  if (own?.id === id && own.store === core.name) return yield* look
   const ended = untilSettled(core, id, Effect.map(look, (row) => row.state === "done" ? row : undefined))
   return options.timeout === undefined
     ? yield* ended

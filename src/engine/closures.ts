@@ -129,9 +129,17 @@ const handleOf = (core: Core, closures: Closures, id: string): ClosureJob => ({
   id,
   job: Effect.flatMap(
     Effect.orDie(find(core, id)),
-    (row) => row === undefined ? Effect.fail(new JobNotFound({ id })) : Effect.succeed(Job.fromRow(row, core.registry))
+    (row) =>
+      row === undefined
+        ? Effect.fail(new JobNotFound({ id }))
+        : Effect.succeed(Job.fromRow(row, core.registry, core.name))
   ),
-  runs: Effect.orDie(Effect.map(core.store.runs({ job: id, limit: historyShown }), (rows) => rows.map(Run.fromRow))),
+  runs: Effect.orDie(
+    Effect.map(
+      core.store.runs({ job: id, limit: historyShown }),
+      (rows) => rows.map((row) => Run.fromRow(row, core.name))
+    )
+  ),
   pause: changed(Pausing.pause(core, id, { reason: "", by: "", until: undefined })),
   resume: changed(Pausing.resume(core, id, { catchUp: false })),
   remove: Effect.andThen(Effect.ignore(remove(core, id, {})), Effect.orDie(letGo(core, closures, id)))

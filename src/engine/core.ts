@@ -15,7 +15,7 @@ import type * as JobStore from "../JobStore.ts"
 import type { CurrentRun } from "../Run.ts"
 import type * as Task from "../Task.ts"
 import type * as Trigger from "../Trigger.ts"
-import type { EventHub } from "./events.ts"
+import type { StoreEvents } from "./events.ts"
 import type { Outage } from "./outage.ts"
 import type { Settings } from "./settings.ts"
 import type { Settler } from "./settler.ts"
@@ -43,17 +43,20 @@ export interface Running {
 }
 
 export interface Core {
+  /** The store's name in this scheduler. */
+  readonly name: string
   readonly node: string
   readonly host: string
   readonly pid: number
   readonly clock: Clock.Clock
   readonly store: JobStore.Service
-  readonly executors: ReadonlyArray<Executor.Service>
+  /** Those that carry out any of the tasks, by the names by which tasks choose them; other engines may have them too. */
+  readonly executors: ReadonlyArray<readonly [name: string, executor: Executor.Service]>
   readonly served: ReadonlyMap<string, Served>
   /** The custom kinds and shared calendars that this node knows. */
   readonly registry: Trigger.Registry
   readonly settings: Settings
-  readonly events: EventHub
+  readonly events: StoreEvents
   readonly outage: Outage
   /** Open while the scheduler is not paused. */
   readonly gate: Latch.Latch
@@ -85,10 +88,10 @@ export const wakeWorkers = (core: Core): void => {
   for (const wake of core.workWakes) wake.openUnsafe()
 }
 
-export const lanesOf = (core: Core, executor: Executor.Service): ReadonlyArray<string> => {
+export const lanesOf = (served: ReadonlyMap<string, Served>, executor: string): ReadonlyArray<string> => {
   const lanes: Array<string> = []
-  for (const { task } of core.served.values()) {
-    if (task.executor === executor.name) lanes.push(laneOf(task))
+  for (const { task } of served.values()) {
+    if (task.executor === executor) lanes.push(laneOf(task))
   }
   return lanes
 }

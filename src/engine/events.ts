@@ -9,14 +9,26 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { SchedulerEvent } from "../SchedulerEvent.ts"
 
-type WithoutAt<E> = E extends SchedulerEvent ? Omit<E, "at"> : never
+type Without<E, Key extends string> = E extends SchedulerEvent ? Omit<E, Key> : never
 
 export interface EventHub {
   /** Whether anybody listens: ask before making an event. */
   readonly heard: () => boolean
-  readonly publish: (now: number, event: WithoutAt<SchedulerEvent>) => void
+  readonly publish: (now: number, event: Without<SchedulerEvent, "at">) => void
   readonly stream: Stream.Stream<SchedulerEvent>
 }
+
+/** The bus as the engine of one store has it, whose events all say which store it is. */
+export interface StoreEvents extends Pick<EventHub, "heard"> {
+  readonly publish: (now: number, event: Without<SchedulerEvent, "at" | "store">) => void
+}
+
+export const ofStore = (hub: EventHub, store: string): StoreEvents => ({
+  heard: hub.heard,
+  publish: (now, event) => {
+    if (hub.heard()) hub.publish(now, { ...event, store } as Without<SchedulerEvent, "at">)
+  }
+})
 
 const capacity = 16_384
 

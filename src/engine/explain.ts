@@ -35,9 +35,9 @@ export const explain = Effect.fnUntraced(function*(
   const instant = DateTime.toEpochMillis(at)
   const row = yield* find(core, id)
   const run = yield* firedRun(core, id, row, instant)
-  if (run !== undefined) return { _tag: "Fired", run: Run.fromRow(run) }
+  if (run !== undefined) return { _tag: "Fired", run: Run.fromRow(run, core.name) }
   const [verdict] = yield* core.store.verdicts({ job: id, at: instant, limit: 1 })
-  const job = row === undefined ? undefined : Job.fromRow(row, core.registry)
+  const job = row === undefined ? undefined : Job.fromRow(row, core.registry, core.name)
   const inTrigger = row === undefined || job?.trigger === undefined
     ? undefined
     : around(job.trigger, instant, row.anchor)

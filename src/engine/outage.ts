@@ -6,7 +6,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import type { StoreError } from "../SchedulerError.ts"
-import type { EventHub } from "./events.ts"
+import type { StoreEvents } from "./events.ts"
 
 export interface Outage {
   /** Repeats a store's verb until it succeeds. Verbs are safe to repeat after a lost reply. */
@@ -21,7 +21,7 @@ const backoff = Schedule.exponential("100 millis").pipe(
   Schedule.modifyDelay(({ duration }) => Effect.succeed(Duration.min(duration, Duration.seconds(5))))
 )
 
-export const make = (events: EventHub, startedAt: number): Outage => {
+export const make = (events: StoreEvents, startedAt: number): Outage => {
   let downSince: number | undefined
   let healthySince = startedAt
   const down = (error: StoreError) =>

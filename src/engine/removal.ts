@@ -31,7 +31,8 @@ export const remove = Effect.fnUntraced(function*(
 ): Effect.fn.Return<{ readonly abandoned: ReadonlyArray<string> }, JobNotFound | RemovalTimeout | StoreError> {
   const mode = options.running ?? "interrupt"
   // Called from one of the job's own runs: that run goes on, and is not waited for.
-  const own = Option.getOrUndefined(yield* Effect.serviceOption(CurrentRun))?.id
+  const current = Option.getOrUndefined(yield* Effect.serviceOption(CurrentRun))
+  const own = current?.store === core.name ? current.id : undefined
   const ownRunning = own === undefined ? undefined : core.running.get(own)
   const row = yield* removeRow(core, id, mode, options, ownRunning)
   if (mode === "leave") return { abandoned: [] }

@@ -6,14 +6,14 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import { now } from "./core.ts"
-import type { EventHub } from "./events.ts"
+import type { StoreEvents } from "./events.ts"
 
 /** At once, then after growing delays, never more than five seconds. */
 const restarts = Schedule.exponential("10 millis").pipe(
   Schedule.modifyDelay(({ duration }) => Effect.succeed(Duration.min(duration, Duration.seconds(5))))
 )
 
-export const supervise = (role: string, events: EventHub, loop: Effect.Effect<unknown>): Effect.Effect<unknown> =>
+export const supervise = (role: string, events: StoreEvents, loop: Effect.Effect<unknown>): Effect.Effect<unknown> =>
   loop.pipe(
     Effect.andThen(Effect.die(new Error("the loop ended"))),
     // An interruption of the role itself does not come by here; one that it caught from elsewhere is a failure like any other.

@@ -12,11 +12,11 @@ import type { Lease } from "./heartbeat.ts"
 
 export const worker = (
   core: Core,
-  executor: Executor.Service,
+  [name, executor]: readonly [name: string, executor: Executor.Service],
   wake: Latch.Latch,
   lease: Lease
 ): Effect.Effect<never> => {
-  const lanes = lanesOf(core, executor)
+  const lanes = lanesOf(core.served, name)
   const { settings, store } = core
 
   /** Each try asks anew: what held before an outage does not hold after it. */

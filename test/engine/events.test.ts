@@ -19,7 +19,7 @@ describe("events", () => {
       yield* turns
       const many = 50_000
       for (let n = 0; n < many; n++) {
-        hub.publish(0, { _tag: "JobUpdated", job: String(n) })
+        hub.publish(0, { _tag: "JobUpdated", store: "default", job: String(n) })
       }
       yield* Scope.close(scope, Exit.void)
       yield* Deferred.succeed(gate, undefined)
@@ -49,7 +49,7 @@ describe("events", () => {
         for (const listener of leaving) yield* Effect.forkChild(Effect.exit(listener), { startImmediately: true })
         yield* turns
         assert.isTrue(hub.heard())
-        hub.publish(0, { _tag: "JobUpdated", job: "0" })
+        hub.publish(0, { _tag: "JobUpdated", store: "default", job: "0" })
         yield* Deferred.succeed(left, undefined)
         yield* turns
         assert.isFalse(hub.heard())

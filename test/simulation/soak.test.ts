@@ -40,10 +40,11 @@ it.effect("after 20,000 runs nothing is left behind", () =>
     const events = yield* Scope.provide(Events.make, scope)
     const core: Core = yield* Scope.provide(
       Engine.make({
+        name: "default",
         store,
-        executors: [executor],
+        executors: new Map([["default", executor]]),
         served: new Map([[Soaked.name, served]]),
-        events,
+        events: Events.ofStore(events, "default"),
         gate: Latch.makeUnsafe(true),
         times: {}
       }),

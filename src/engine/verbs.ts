@@ -1,0 +1,127 @@
+/**
+ * The verbs on the jobs and runs of one store, as a caller has them: what they read and write as rows, shown as words.
+ */
+import * as DateTime from "effect/DateTime"
+import * as Effect from "effect/Effect"
+import { inTransaction } from "../internal/callerContext.ts"
+import { toInstant } from "../internal/instant.ts"
+import * as Job from "../Job.ts"
+import type { JobRow, JobState, RunRow } from "../JobStore.ts"
+import * as Run from "../Run.ts"
+import { JobNotFound, WaitInTransaction } from "../SchedulerError.ts"
+import type * as Task from "../Task.ts"
+import type * as Trigger from "../Trigger.ts"
+import { type CancelOptions, cancelRun } from "./cancellation.ts"
+import type { Core } from "./core.ts"
+import type { Definition } from "./definition.ts"
+import * as Exceptions from "./exceptions.ts"
+import { explain } from "./explain.ts"
+import * as Jobs from "./jobs.ts"
+import { find } from "./lookup.ts"
+import * as Pausing from "./pausing.ts"
+import { remove, type RemoveOptions } from "./removal.ts"
+import * as Runs from "./runs.ts"
+
+/** See `Scheduler.PauseOptions`. */
+interface PauseOptions {
+  readonly reason?: string | undefined
+  readonly by?: string | undefined
+  readonly until?: DateTime.DateTime.Input | undefined
+}
+
+/** See `Scheduler.ListOptions`. */
+interface ListOptions {
+  readonly task?: string | undefined
+  readonly state?: JobState | undefined
+  readonly prefix?: string | undefined
+  readonly after?: string | undefined
+  readonly limit?: number | undefined
+}
+
+/** See `Scheduler.RunsOptions`. */
+interface RunsOptions {
+  readonly job?: string | undefined
+  readonly task?: string | undefined
+  readonly ids?: ReadonlyArray<string> | undefined
+  readonly going?: boolean | undefined
+  readonly after?: Run.Run | undefined
+  readonly limit?: number | undefined
+}
+
+export const make = (core: Core) => {
+  const viewed = (row: JobRow) => Job.fromRow(row, core.registry, core.name)
+  const viewedRun = (row: RunRow) => Run.fromRow(row, core.name)
+  const changed = <E, R>(verb: Effect.Effect<JobRow, E, R>) => Effect.map(Effect.tap(verb, core.reacted), viewed)
+  const refuseInTransaction = (verb: string) =>
+    core.store.capabilities.transactions
+      ? Effect.flatMap(inTransaction, (open) => open ? Effect.fail(new WaitInTransaction({ verb })) : Effect.void)
+      : Effect.void
+
+  return {
+    schedule: (task: Task.Any, definition: Definition) => changed(Jobs.schedule(core, task, definition)),
+    scheduleAll: (task: Task.Any, definitions: ReadonlyArray<Definition>) =>
+      Effect.tap(Effect.map(Jobs.scheduleAll(core, task, definitions), (rows) => rows.map(viewed)), core.reacted),
+    enqueue: (task: Task.Any, request?: Runs.Request) =>
+      Effect.tap(Runs.enqueue(core, task, request ?? {}), core.reacted),
+    enqueueAll: (task: Task.Any, requests: ReadonlyArray<Runs.Request>) =>
+      Effect.tap(Runs.enqueueAll(core, task, requests), core.reacted),
+    run: Effect.fnUntraced(function*(task: Task.Any, request?: Runs.Request) {
+      yield* refuseInTransaction("run")
+      const id = yield* Runs.enqueue(core, task, request ?? {})
+      return yield* Runs.outcomeOf(task, yield* Runs.awaitDone(core, id))
+    }),
+    get: (id: string) =>
+      Effect.flatMap(
+        find(core, id),
+        (row) => row === undefined ? Effect.fail(new JobNotFound({ id })) : Effect.succeed(viewed(row))
+      ),
+    list: Effect.fnUntraced(function*(options: ListOptions = {}) {
+      const { limit = Infinity, ...query } = options
+      const jobs: Array<Job.Job> = []
+      let after = query.after
+      while (jobs.length < limit) {
+        const wanted = Math.min(pageSize, limit - jobs.length)
+        const page = yield* core.store.jobs({ ...given({ ...query, after }), limit: wanted })
+        for (const row of page) jobs.push(viewed(row))
+        if (page.length < wanted) break
+        after = page[page.length - 1]!.id
+      }
+      return jobs
+    }),
+    pause: Effect.fnUntraced(function*(id: string, { by = "", reason = "", until }: PauseOptions = {}) {
+      const end = until === undefined ? undefined : yield* toInstant("until", until)
+      return yield* changed(Pausing.pause(core, id, { reason, by, until: end }))
+    }),
+    resume: (id: string, options?: { readonly catchUp?: boolean | undefined }) =>
+      changed(Pausing.resume(core, id, { catchUp: options?.catchUp === true })),
+    reschedule: (id: string, trigger: Trigger.Trigger) => changed(Jobs.reschedule(core, id, trigger)),
+    runNow: (id: string, options?: { readonly overlap?: "respect" | "ignore" | undefined }) =>
+      Effect.tap(Jobs.runNow(core, id, { overlap: options?.overlap ?? "respect" }), core.reacted),
+    skipNext: (id: string) =>
+      Effect.map(Exceptions.skipNext(core, id), (at) => at === undefined ? undefined : DateTime.makeUnsafe(at)),
+    remove: (id: string, options?: RemoveOptions) =>
+      Effect.andThen(
+        options?.running === "leave" ? Effect.void : refuseInTransaction("remove"),
+        remove(core, id, options ?? {})
+      ),
+    cancel: (run: string, options?: CancelOptions) =>
+      Effect.andThen(refuseInTransaction("cancel"), Effect.map(cancelRun(core, run, options ?? {}), viewedRun)),
+    runs: Effect.fnUntraced(function*(options: RunsOptions = {}) {
+      const { after, limit = 100, ...query } = options
+      const from = after === undefined
+        ? {}
+        : { after: { finished: after.finished?.epochMilliseconds ?? null, id: after.id } }
+      const rows = yield* core.store.runs({ ...given(query), ...from, limit })
+      return rows.map(viewedRun)
+    }),
+    explain: (id: string, instant: DateTime.DateTime) => explain(core, id, instant)
+  }
+}
+
+export type Verbs = ReturnType<typeof make>
+
+const pageSize = 1_000
+
+/** Leaves out what was not given. */
+const given = <A extends object>(options: A): { [K in keyof A]: Exclude<A[K], undefined> } =>
+  Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as never
