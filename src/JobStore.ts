@@ -125,7 +125,7 @@ export interface NewRun {
   readonly nominal: number | null
   /** The nominal instant with jitter. */
   readonly planned: number
-  readonly origin: "trigger" | "adhoc" | "manual" | "backfill"
+  readonly origin: "trigger" | "adhoc" | "manual" | "backfill" | "continuation"
   readonly task: string
   readonly taskVersion: number
   readonly lane: string

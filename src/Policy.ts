@@ -10,6 +10,7 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import * as Continuation from "./Continuation.ts"
 import { toMillis } from "./internal/duration.ts"
 import { show } from "./internal/show.ts"
 import { InvalidOption } from "./SchedulerError.ts"
@@ -118,7 +119,9 @@ export const Policy = Schema.Struct({
   maxAttempts: PositiveInt,
   /** The job is paused after so many failed runs in a row. */
   pauseAfter: Schema.NullOr(PositiveInt),
-  whenDone: WhenDone
+  whenDone: WhenDone,
+  /** What follows each run. A caller says it with `Continuation`s, which name Tasks; here they are resolved. */
+  followedBy: Schema.Array(Continuation.Stored)
 })
 
 /**
@@ -143,7 +146,8 @@ export const defaults: Policy = {
   retention: 7 * 24 * 60 * 60 * 1000,
   maxAttempts: 1000,
   pauseAfter: null,
-  whenDone: "keep"
+  whenDone: "keep",
+  followedBy: []
 }
 
 /**
@@ -186,7 +190,10 @@ const durationFields = {
   retention: { minimum: 0, endless: false }
 }
 
-const expected: { readonly [K in Exclude<keyof Policy, keyof typeof durationFields>]: string } = {
+/** What follows a run is resolved by the engine, which knows how to encode a task's payload. */
+type Given = Exclude<keyof Policy, "followedBy">
+
+const expected: { readonly [K in Exclude<Given, keyof typeof durationFields>]: string } = {
   overlap: `"skip", "queue", "cancelRunning", { queueAll: n } or { allow: n } with a whole n of at least 1`,
   catchUp: `"latest", "earliest", "all" or "none"`,
   catchUpLimit: "a whole number of at least 1",
@@ -196,11 +203,18 @@ const expected: { readonly [K in Exclude<keyof Policy, keyof typeof durationFiel
   whenDone: `"keep" or "remove"`
 }
 
-const isDurationField = (key: keyof Policy): key is keyof typeof durationFields => key in durationFields
+const isDurationField = (key: Given): key is keyof typeof durationFields => key in durationFields
 
 /** An object that says more than one thing is refused, not read as one of them. */
-const accepts = (key: keyof Policy, value: unknown): Option.Option<unknown> =>
+const accepts = (key: Given, value: unknown): Option.Option<unknown> =>
   Schema.decodeUnknownOption(Policy.fields[key])(value, { onExcessProperty: "error" })
+
+/**
+ * The fields of a policy that a caller gives as they are: all but `followedBy`.
+ *
+ * @internal
+ */
+export const optionKeys = Object.keys(defaults).filter((key): key is Given => key !== "followedBy")
 
 /**
  * Reads options over a base policy, checking each.
@@ -213,7 +227,7 @@ export const fromOptions = Effect.fnUntraced(function*(
   base: Policy
 ): Effect.fn.Return<Policy, InvalidOption> {
   const policy: Record<string, unknown> = { ...base }
-  for (const key of Object.keys(base) as Array<keyof Policy>) {
+  for (const key of optionKeys) {
     const value = options[key]
     if (value === undefined) continue
     if (isDurationField(key)) {
@@ -244,7 +258,9 @@ const decodeText = Schema.decodeUnknownOption(Schema.fromJsonString(codec))
  */
 export const encode = (policy: Policy): string => {
   const ordered: Record<string, unknown> = {}
-  for (const key of Object.keys(defaults) as Array<keyof Policy>) ordered[key] = policy[key]
+  for (const key of optionKeys) ordered[key] = policy[key]
+  // Most runs are followed by none.
+  if (policy.followedBy.length > 0) ordered.followedBy = policy.followedBy
   return JSON.stringify(ordered)
 }
 

@@ -47,7 +47,10 @@ export type Outcome =
  * @since 0.1.0
  */
 export interface Run {
-  /** `job:incarnation:nominal` for a fired occurrence; also the idempotency key that its handler sees. */
+  /**
+   * `job:incarnation:nominal` for a fired occurrence, and that of the run it follows with `:then:0.2` for a continuation (the third of the
+   * first's); also the idempotency key that its handler sees.
+   */
   readonly id: string
   /** The name of the store that keeps it; `"default"` unless the scheduler has several. */
   readonly store: string
@@ -56,6 +59,8 @@ export interface Run {
   readonly incarnation: string | undefined
   readonly task: string
   readonly origin: NewRun["origin"]
+  /** The run that this one follows; `undefined` unless it is a continuation. */
+  readonly parent: string | undefined
   readonly state: RunState
   /** The occurrence's instant; `undefined` for an ad-hoc run. */
   readonly nominal: DateTime.Utc | undefined
@@ -104,6 +109,7 @@ export const fromRow = (row: RunRow, store: string): Run => ({
   incarnation: row.incarnation ?? undefined,
   task: row.task,
   origin: row.origin,
+  parent: parentOf(row),
   state: row.state,
   nominal: instant(row.nominal),
   planned: DateTime.makeUnsafe(row.planned),
@@ -147,6 +153,8 @@ export class CurrentRun extends Context.Service<CurrentRun, {
   readonly job: string | undefined
   readonly task: string
   readonly origin: NewRun["origin"]
+  /** The run that this one follows; `undefined` unless it is a continuation. */
+  readonly parent: string | undefined
   /** The instant the run stands for: the occurrence's, or an ad-hoc run's creation. The same in every attempt. */
   readonly scheduledAt: DateTime.Utc
   /** When this attempt started. */
@@ -196,3 +204,25 @@ export const lateness = (run: Run): Duration.Duration | undefined =>
  */
 export const occurrenceId = (job: string, incarnation: string, nominal: number): string =>
   `${job}:${incarnation}:${nominal}`
+
+const thenMark = ":then:"
+
+/**
+ * The id of the continuation at an index: the place in the whole chain, behind the id of the run that began it.
+ *
+ * @internal
+ */
+export const followId = (run: Pick<NewRun, "id" | "origin">, index: number): string =>
+  run.origin === "continuation" ? `${run.id}.${index}` : `${run.id}${thenMark}${index}`
+
+/**
+ * The run that a continuation follows.
+ *
+ * @internal
+ */
+export const parentOf = ({ id, origin }: Pick<NewRun, "id" | "origin">): string | undefined => {
+  if (origin !== "continuation") return undefined
+  const mark = id.lastIndexOf(thenMark)
+  const dot = id.indexOf(".", mark)
+  return id.slice(0, dot === -1 ? mark : id.lastIndexOf("."))
+}

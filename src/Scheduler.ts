@@ -44,6 +44,7 @@ import * as Layer from "effect/Layer"
 import type * as EffectSchedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
+import type * as Continuation from "./Continuation.ts"
 import * as Closures from "./engine/closures.ts"
 import * as Engine from "./engine/Engine.ts"
 import * as Events from "./engine/events.ts"
@@ -122,6 +123,8 @@ export type JobOptions<T extends Task.Any> = Policy.Options & PayloadOption<T> &
   readonly tags?: ReadonlyArray<string> | undefined
   /** Plain JSON data of the caller's own. */
   readonly metadata?: { readonly [key: string]: unknown } | undefined
+  /** What follows each of its runs. Default: nothing. */
+  readonly followedBy?: ReadonlyArray<Continuation.After<T>> | undefined
 }
 
 /**
@@ -138,6 +141,8 @@ export type RunOptions<T extends Task.Any> =
     readonly id?: string | undefined
     /** The name of the store that keeps it. Default: the one whose verb this is. */
     readonly store?: string | undefined
+    /** What follows it. Default: nothing. */
+    readonly followedBy?: ReadonlyArray<Continuation.After<T>> | undefined
   }
 
 /**

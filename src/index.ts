@@ -17,6 +17,9 @@ export * as Job from "./Job.ts"
 /** What happens when occurrences collide, are missed, fail or take too long. */
 export * as Policy from "./Policy.ts"
 
+/** What follows a run. */
+export * as Continuation from "./Continuation.ts"
+
 /** One execution. */
 export * as Run from "./Run.ts"
 

@@ -2,9 +2,10 @@ import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Duration, Effect, Option, Schema } from "effect"
 import { Policy, SchedulerError } from "effect-scheduler"
 
-type Key = keyof Policy.Policy
+/** What is given as it is; continuations are resolved by the engine (test/engine/continuations.test.ts). */
+type Key = Exclude<keyof Policy.Policy, "followedBy">
 
-const keys = Object.keys(Policy.Policy.fields) as ReadonlyArray<Key>
+const keys = Object.keys(Policy.Policy.fields).filter((key) => key !== "followedBy") as ReadonlyArray<Key>
 
 /** A policy that differs from the defaults in every field. */
 const other: Policy.Policy = {
@@ -17,7 +18,8 @@ const other: Policy.Policy = {
   retention: 3_600_000,
   maxAttempts: 4,
   pauseAfter: 3,
-  whenDone: "remove"
+  whenDone: "remove",
+  followedBy: []
 }
 
 /** The same, as a caller writes it. */
@@ -40,7 +42,8 @@ const third: Policy.Policy = {
   retention: 0,
   maxAttempts: 1,
   pauseAfter: 1,
-  whenDone: "keep"
+  whenDone: "keep",
+  followedBy: []
 }
 
 const subsets = Arbitrary.schema(
@@ -223,7 +226,8 @@ describe("Policy.fromOptions refuses", () => {
 
 describe("Policy.encode and decode", () => {
   it.prop("decode gives back what was encoded", { policy: Policy.Policy }, ({ policy }) => {
-    assert.deepStrictEqual(Policy.decode(Policy.encode(policy)), Option.some(policy))
+    // Payloads of continuations are any JSON, which knows no objects without a prototype.
+    assert.deepStrictEqual(Policy.decode(Policy.encode(policy)), Option.some(JSON.parse(JSON.stringify(policy))))
   }, { arbitrary: { runs: 300, seed: "round trip" } })
 
   it.prop(
@@ -236,9 +240,10 @@ describe("Policy.encode and decode", () => {
     { arbitrary: { runs: 100, seed: "canonical" } }
   )
 
-  it("the text is JSON of all fields and of nothing else", () => {
+  it("the text is JSON of all fields and of nothing else; most are followed by nothing, and do not say so", () => {
     const policy = { ...other, mine: 1 } as Policy.Policy
-    assert.deepStrictEqual(JSON.parse(Policy.encode(policy)), other)
+    const { followedBy: _, ...said } = other
+    assert.deepStrictEqual(JSON.parse(Policy.encode(policy)), said)
   })
 
   it.prop(

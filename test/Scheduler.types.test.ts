@@ -4,6 +4,7 @@
 import { assert, it } from "@effect/vitest"
 import { Context, Effect, Layer, Schedule, Schema } from "effect"
 import {
+  Continuation,
   Executor,
   FiberExecutor,
   JobStore,
@@ -24,6 +25,10 @@ const Digest = Task.make("Digest", {
   retry: Schedule.exponential("1 second").pipe(Schedule.upTo({ times: 5 }))
 })
 const Sweep = Task.make("Sweep")
+const Count = Task.make("Count", { payload: Schema.Int })
+const Post = Task.make("Post", { payload: Schema.Struct({ to: Schema.String }) })
+const Alert = Task.make("Alert", { payload: Continuation.Ended })
+const Told = Task.make("Told", { payload: { outcome: Schema.String } })
 
 /** Equal types, not merely assignable ones. */
 const same = <A, B>(_equal: (<T>() => T extends A ? 1 : 2) extends (<T>() => T extends B ? 1 : 2) ? true : false) => {}
@@ -69,6 +74,30 @@ export const program = Effect.gen(function*() {
   yield* scheduler.schedule(Sweep, { trigger: trigger.pipe(Schedule.upTo({ times: 2 })) })
   // @ts-expect-error there is no such policy
   yield* scheduler.schedule(Sweep, { trigger, overlap: "sometimes" })
+
+  // What follows a run takes what it is given: the success, how it ended, a payload of its own, or nothing.
+  yield* scheduler.schedule(Digest, {
+    trigger,
+    payload: { customer: "acme" },
+    followedBy: [
+      Continuation.onSuccess(Count, { followedBy: [Continuation.onSuccess(Sweep)] }),
+      Continuation.onSuccess(Sweep),
+      Continuation.onFailure(Alert),
+      Continuation.onEnd(Told, { timeout: "1 minute" }),
+      Continuation.onFailure(Post, { payload: { to: "office" } })
+    ]
+  })
+  yield* scheduler.enqueue(Sweep, { followedBy: [Continuation.onEnd(Alert)] })
+  // @ts-expect-error Post does not take Digest's success, which is a number
+  yield* scheduler.enqueue(Digest, { payload: { customer: "x" }, followedBy: [Continuation.onSuccess(Post)] })
+  // @ts-expect-error Sweep succeeds with nothing, and Count needs a number
+  yield* scheduler.enqueue(Sweep, { followedBy: [Continuation.onSuccess(Count)] })
+  // @ts-expect-error a failure gives how it ended, not a success
+  yield* scheduler.enqueue(Digest, { payload: { customer: "x" }, followedBy: [Continuation.onFailure(Count)] })
+  // @ts-expect-error so it does further down
+  Continuation.onSuccess(Count, { followedBy: [Continuation.onSuccess(Post)] })
+  // @ts-expect-error a payload of its own has the task's shape
+  Continuation.onSuccess(Post, { payload: { to: 5 } })
 
   const closure = scheduler.every("1 minute", Effect.andThen(Smtp, (smtp) => smtp.send))
   same<typeof closure extends Effect.Effect<infer _A, infer _E, infer R> ? R : never, Smtp>(true)

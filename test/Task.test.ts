@@ -44,6 +44,7 @@ const currentRun: Run.CurrentRun["Service"] = {
   job: undefined,
   task: "Digest",
   origin: "adhoc",
+  parent: undefined,
   scheduledAt: DateTime.makeUnsafe(0),
   startedAt: DateTime.makeUnsafe(0),
   attempt: 1,

@@ -26,6 +26,7 @@ import * as Trigger from "../Trigger.ts"
 import { awaitEnd, stop } from "./cancel.ts"
 import { type Core, lanesOf, now, type Served } from "./core.ts"
 import type { StoreEvents } from "./events.ts"
+import { followNewest } from "./following.ts"
 import { freshId } from "./freshId.ts"
 import * as Heartbeat from "./heartbeat.ts"
 import { janitor, reap } from "./janitor.ts"
@@ -130,6 +131,7 @@ export const make = Effect.fnUntraced(function*(options: {
   yield* start(roles, "planner", planner(core))
   if (store.capabilities.durability !== "none") {
     yield* start(roles, "replanner", Effect.andThen(replan(core), Effect.never))
+    yield* start(roles, "follower", Effect.andThen(followNewest(core), Effect.never))
   }
   for (let i = 0; i < executors.length; i++) {
     yield* start(roles, "worker", worker(core, executors[i]!, core.workWakes[i]!, lease))

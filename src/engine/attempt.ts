@@ -16,11 +16,12 @@ import { delayAfter, type EndedAttempt } from "../decisions/retry.ts"
 import { type Ended, type Next, settle } from "../decisions/settle.ts"
 import type * as JobStore from "../JobStore.ts"
 import * as Policy from "../Policy.ts"
-import { AttemptTimedOut, CurrentRun } from "../Run.ts"
+import { AttemptTimedOut, CurrentRun, parentOf } from "../Run.ts"
 import { ofRun } from "./announce.ts"
 import { stop } from "./cancel.ts"
 import { codecsOf, type TaskCodecs } from "./codecs.ts"
 import { type Core, type Running, wakeWorkers } from "./core.ts"
+import { followed, followers } from "./following.ts"
 import { pauseAfterFailures } from "./pausing.ts"
 import { quarantineJob } from "./quarantine.ts"
 import type { Answer } from "./settler.ts"
@@ -129,12 +130,20 @@ const conclude = (
     maxAttempts: policy.maxAttempts,
     atMostOnce: row.atMostOnce
   })
+  const follow = next._tag === "Done"
+    ? followers(row, policy, {
+      outcome: next.outcome,
+      result: next.result,
+      attempts: row.attempt + (next.counts ? 1 : 0),
+      finished
+    })
+    : []
   core.settler.submit({
     executor: running.executor,
     settlement: next._tag === "Nothing" ? null : {
       run: row.id,
       fence: row.fence,
-      follow: [],
+      follow,
       next: settlementOf(row, next, judged, started, finished)
     },
     recorded: (answer) => {
@@ -143,6 +152,7 @@ const conclude = (
       notifySettled(core, row.id)
       // Its end may have let another run of its job in.
       if (row.serial !== null && next._tag === "Done") wakeWorkers(core)
+      if (answer === "ok") followed(core, follow, finished)
       complain(core, row, next, answer)
       if (row.job !== null && policy.pauseAfter !== null && next._tag === "Done" && isFailure(next.outcome)) {
         core.background(core.outage.rideOut(pauseAfterFailures(core, row)))
@@ -322,6 +332,7 @@ class Current implements Context.Service.Shape<typeof CurrentRun> {
   readonly job: string | undefined
   readonly task: string
   readonly origin: JobStore.NewRun["origin"]
+  readonly parent: string | undefined
   readonly attempt: number
   readonly idempotencyKey: string
   readonly fence: number
@@ -335,6 +346,7 @@ class Current implements Context.Service.Shape<typeof CurrentRun> {
     this.job = row.job ?? undefined
     this.task = row.task
     this.origin = row.origin
+    this.parent = parentOf(row)
     this.attempt = row.attempt + 1
     this.idempotencyKey = row.id
     this.fence = row.fence

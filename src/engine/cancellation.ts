@@ -9,6 +9,7 @@ import { CurrentRun } from "../Run.ts"
 import { RunNotFound, type StoreError } from "../SchedulerError.ts"
 import { stopRuns } from "./cancel.ts"
 import { type Core, now, wakeWorkers } from "./core.ts"
+import { followEnded } from "./following.ts"
 import { notifySettled, untilSettled } from "./waiting.ts"
 
 export interface CancelOptions {
@@ -28,7 +29,11 @@ export const cancelRun = Effect.fnUntraced(function*(
     ([row]) => row === undefined ? Effect.fail(new RunNotFound({ id })) : Effect.succeed(row)
   )
   const before = yield* look
-  if (before.state === "done") return before
+  if (before.state === "done") {
+    // Whoever cancelled it may have died before it could say what follows.
+    yield* followEnded(core, [before])
+    return before
+  }
   const request = { reason: options.reason ?? "cancelled", by: options.by ?? "" }
   const { settled } = yield* core.store.cancel({ runs: [id], request, now: yield* now })
   for (const run of settled) notifySettled(core, run)
@@ -37,7 +42,8 @@ export const cancelRun = Effect.fnUntraced(function*(
   // Called from the run itself: it is interrupted when it comes to a point where it can be, which waiting here would be.
   const own = Option.getOrUndefined(yield* Effect.serviceOption(CurrentRun))
   if (own?.id === id && own.store === core.name) return yield* look
-  const ended = untilSettled(core, id, Effect.map(look, (row) => row.state === "done" ? row : undefined))
+  const seen = Effect.map(look, (row) => row.state === "done" ? row : undefined)
+  const ended = Effect.tap(untilSettled(core, id, seen), (row) => followEnded(core, [row]))
   return options.timeout === undefined
     ? yield* ended
     : yield* Effect.timeoutOrElse(ended, { duration: options.timeout, orElse: () => look })

@@ -9,6 +9,7 @@ import { announce } from "./announce.ts"
 import { stopGoing } from "./cancel.ts"
 import { type Core, now, wakeWorkers } from "./core.ts"
 import { decide, type Decision, read } from "./decide.ts"
+import { followCancelled } from "./following.ts"
 import { find, goingOf } from "./lookup.ts"
 import { resumption } from "./resumption.ts"
 
@@ -64,6 +65,7 @@ const commit = Effect.fnUntraced(function*(core: Core, row: JobStore.JobRow, cha
   core.planWake.openUnsafe()
   if (change.runs.length > 0) wakeWorkers(core)
   if (change.cancel !== null) stopGoing(core, change)
+  followCancelled(core, row, change)
   if (core.events.heard()) announce(core, row, change, at)
   return true
 })

@@ -2,8 +2,11 @@
  * A task's Schemas as codecs to stored text, made once per task. They are synchronous: a Schema that waits for something is refused when
  * it is used, with a message that says so.
  */
+import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
+import { show } from "../internal/show.ts"
+import { InvalidOption } from "../SchedulerError.ts"
 import type * as Task from "../Task.ts"
 
 export interface Codec {
@@ -40,3 +43,11 @@ export const codecsOf = (task: Task.Any): TaskCodecs => {
   }
   return codecs
 }
+
+export const encodePayload = (task: Task.Any, payload: unknown): Effect.Effect<string, InvalidOption> =>
+  Effect.mapError(codecsOf(task).payload.encode(payload), (error) =>
+    new InvalidOption({
+      field: "payload",
+      value: show(payload),
+      expected: `what the payload Schema of task ${task.name} accepts (${error.message.replaceAll("\n", "; ")})`
+    }))

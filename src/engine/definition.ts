@@ -4,6 +4,7 @@
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
+import type * as Continuation from "../Continuation.ts"
 import { show } from "../internal/show.ts"
 import { type Conflict, encodePause } from "../Job.ts"
 import type * as JobStore from "../JobStore.ts"
@@ -12,9 +13,11 @@ import { InvalidOption } from "../SchedulerError.ts"
 import type * as Task from "../Task.ts"
 import * as Trigger from "../Trigger.ts"
 import { basisOf } from "./basis.ts"
-import { codecsOf } from "./codecs.ts"
+import { encodePayload } from "./codecs.ts"
+import { resolve } from "./continuations.ts"
 import { laneOf } from "./core.ts"
 import { freshId } from "./freshId.ts"
+import { taskPolicy } from "./taskPolicy.ts"
 
 /** A job as a caller defines it, untyped. */
 export interface Definition extends Policy.Options {
@@ -25,27 +28,11 @@ export interface Definition extends Policy.Options {
   readonly paused?: boolean | undefined
   readonly tags?: ReadonlyArray<string> | undefined
   readonly metadata?: { readonly [key: string]: unknown } | undefined
+  readonly followedBy?: ReadonlyArray<Continuation.Any> | undefined
 }
 
 /** The part of a row that a definition determines. */
 export type Defined = Pick<JobStore.JobRow, "task" | "lane" | "trigger" | "payload" | "policy" | "tags" | "metadata">
-
-const policyKeys = Object.keys(Policy.defaults) as ReadonlyArray<keyof Policy.Policy>
-
-/** The policy of a task's jobs that say nothing of their own, with its stored text. */
-const taskPolicies = new WeakMap<Task.Any, { readonly policy: Policy.Policy; readonly text: string }>()
-
-export const taskPolicy = (
-  task: Task.Any
-): Effect.Effect<{ readonly policy: Policy.Policy; readonly text: string }, InvalidOption> => {
-  const known = taskPolicies.get(task)
-  if (known !== undefined) return Effect.succeed(known)
-  return Effect.map(Policy.fromOptions(task.policy, Policy.defaults), (policy) => {
-    const made = { policy, text: Policy.encode(policy) }
-    taskPolicies.set(task, made)
-    return made
-  })
-}
 
 /**
  * The trigger as any node with this registry will read it back. A custom kind or a calendar that is not in the registry would be planned
@@ -75,13 +62,21 @@ export const knownTrigger = (
   )
 }
 
+/** The policy of a job or run: the task's, with what its definition says otherwise, and what follows it. */
+export const policyOf = Effect.fnUntraced(function*(
+  task: Task.Any,
+  given: Policy.Options & Pick<Definition, "followedBy">
+): Effect.fn.Return<{ readonly policy: Policy.Policy; readonly text: string }, InvalidOption> {
+  const base = yield* taskPolicy(task)
+  if (given.followedBy === undefined && !Policy.optionKeys.some((key) => given[key] !== undefined)) return base
+  const followedBy = given.followedBy === undefined ? base.policy.followedBy : yield* resolve(given.followedBy)
+  const policy = { ...yield* Policy.fromOptions(given, base.policy), followedBy }
+  return { policy, text: Policy.encode(policy) }
+})
+
 export const define = Effect.fnUntraced(
   function*(task: Task.Any, definition: Definition): Effect.fn.Return<Defined, InvalidOption> {
-    let { policy, text } = yield* taskPolicy(task)
-    if (policyKeys.some((key) => definition[key] !== undefined)) {
-      policy = yield* Policy.fromOptions(definition, policy)
-      text = Policy.encode(policy)
-    }
+    let { policy, text } = yield* policyOf(task, definition)
     // A job without a name of its own is of no use to anybody once its trigger is exhausted.
     if (definition.id === undefined && definition.whenDone === undefined && task.policy.whenDone === undefined) {
       text = Policy.encode({ ...policy, whenDone: "remove" })
@@ -97,14 +92,6 @@ export const define = Effect.fnUntraced(
     }
   }
 )
-
-export const encodePayload = (task: Task.Any, payload: unknown): Effect.Effect<string, InvalidOption> =>
-  Effect.mapError(codecsOf(task).payload.encode(payload), (error) =>
-    new InvalidOption({
-      field: "payload",
-      value: show(payload),
-      expected: `what the payload Schema of task ${task.name} accepts (${error.message.replaceAll("\n", "; ")})`
-    }))
 
 const encodeMetadata = (metadata: unknown): Effect.Effect<string, InvalidOption> =>
   Effect.try({

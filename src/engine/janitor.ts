@@ -3,6 +3,7 @@
  */
 import * as Effect from "effect/Effect"
 import { type Core, now, wakeWorkers } from "./core.ts"
+import { followNewest, followRuns } from "./following.ts"
 import { notifySettled } from "./waiting.ts"
 
 const batch = 500
@@ -21,6 +22,7 @@ export const reap = Effect.fnUntraced(function*(core: Core, includeExpired: bool
       yield* Effect.logWarning(`effect-scheduler: runs of lost nodes that run again: ${released.length}`)
       wakeWorkers(core)
     }
+    yield* core.outage.rideOut(followRuns(core, abandoned))
     for (const run of abandoned) notifySettled(core, run)
     if (core.events.heard()) {
       for (const run of [...released, ...abandoned]) {
@@ -46,6 +48,7 @@ export const janitor = (core: Core, verdictRetention: number): Effect.Effect<nev
     if (core.store.capabilities.shared) yield* reap(core, at - watchedSince >= settings.lease)
     if (at - sweptAt < sweepEvery) return
     sweptAt = at
+    yield* followNewest(core)
     const sweep = core.store.sweep({ now: at, before: at - verdictRetention, limit: batch })
     while ((yield* core.outage.rideOut(sweep)) >= batch) yield* Effect.yieldNow
   })

@@ -8,6 +8,7 @@ import { announce } from "./announce.ts"
 import { stopGoing } from "./cancel.ts"
 import { type Core, now, waitFor, wakeWorkers } from "./core.ts"
 import { decide, read, type Unreadable } from "./decide.ts"
+import { followCancelled } from "./following.ts"
 import { quarantine } from "./quarantine.ts"
 import { resumption } from "./resumption.ts"
 
@@ -62,6 +63,7 @@ const planAll = Effect.fnUntraced(function*(
     queued ||= change.runs.length > 0
     if (core.events.heard()) announce(core, jobs[i]!, change, at)
     if (change.cancel !== null) stopGoing(core, change)
+    followCancelled(core, jobs[i]!, change)
   }
   if (queued) wakeWorkers(core)
 })

@@ -12,6 +12,7 @@ import * as Trigger from "../Trigger.ts"
 import { awaitEnd, stopGoing } from "./cancel.ts"
 import { type Core, now } from "./core.ts"
 import { decideAgainst } from "./decide.ts"
+import { followCancelled } from "./following.ts"
 import { find, goingOf } from "./lookup.ts"
 import { resumption } from "./resumption.ts"
 import { anyRun, untilSettled } from "./waiting.ts"
@@ -87,6 +88,7 @@ const removeRow = Effect.fnUntraced(function*(
     if (answer !== "ok") continue
     if (core.events.heard()) core.events.publish(at, { _tag: "JobRemoved", job: id })
     if (change.cancel !== null) stopGoing(core, change)
+    followCancelled(core, row, change)
     return row
   }
 })

@@ -3,13 +3,13 @@
  */
 import * as Effect from "effect/Effect"
 import type * as JobStore from "../JobStore.ts"
-import * as Policy from "../Policy.ts"
+import type * as Policy from "../Policy.ts"
 import { type InvalidOption, RunFailed, type StoreError } from "../SchedulerError.ts"
 import type * as Task from "../Task.ts"
 import { ofRun } from "./announce.ts"
-import { codecsOf } from "./codecs.ts"
+import { codecsOf, encodePayload } from "./codecs.ts"
 import { type Core, laneOf, now, wakeWorkers } from "./core.ts"
-import { checkId, encodePayload, taskPolicy } from "./definition.ts"
+import { checkId, type Definition, policyOf } from "./definition.ts"
 import { freshId } from "./freshId.ts"
 import { untilSettled } from "./waiting.ts"
 
@@ -17,6 +17,7 @@ import { untilSettled } from "./waiting.ts"
 export interface Request extends Policy.Options {
   readonly id?: string | undefined
   readonly payload?: unknown
+  readonly followedBy?: Definition["followedBy"]
 }
 
 const newRun = Effect.fnUntraced(function*(
@@ -24,8 +25,7 @@ const newRun = Effect.fnUntraced(function*(
   request: Request,
   at: number
 ): Effect.fn.Return<JobStore.NewRun, InvalidOption> {
-  const base = yield* taskPolicy(task)
-  const policy = yield* Policy.fromOptions(request, base.policy)
+  const { policy, text } = yield* policyOf(task, request)
   const payload = yield* encodePayload(task, request.payload)
   const id = request.id === undefined ? yield* freshId : yield* checkId(request.id)
   return {
@@ -39,7 +39,7 @@ const newRun = Effect.fnUntraced(function*(
     taskVersion: task.version,
     lane: laneOf(task),
     payload,
-    policy: Policy.encode(policy),
+    policy: text,
     readyAt: null,
     boost: 0,
     serial: null,
