@@ -6,6 +6,7 @@
 import * as DateTime from "effect/DateTime"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
+import { decodeOverrides } from "./internal/overrides.ts"
 import type { JobRow, JobState } from "./JobStore.ts"
 import * as Policy from "./Policy.ts"
 import * as Trigger from "./Trigger.ts"
@@ -39,6 +40,15 @@ export interface Job {
   readonly problem: string | undefined
   /** The next occurrence; `undefined` while the job is not active. */
   readonly next: DateTime.Utc | undefined
+  /** When the next occurrence is due: later with jitter, elsewhere if it was moved. */
+  readonly due: DateTime.Utc | undefined
+  /** One-time exceptions that are still ahead. */
+  readonly exceptions: {
+    /** Occurrences that `skipNext` will skip. */
+    readonly skipped: ReadonlyArray<DateTime.Utc>
+    /** Occurrences that `move` has moved, and when they are due instead. */
+    readonly moved: ReadonlyArray<{ readonly nominal: DateTime.Utc; readonly due: DateTime.Utc }>
+  }
   /** Everything up to here is decided. */
   readonly cursor: DateTime.Utc | undefined
   /** The instant from which the trigger counts. */
@@ -114,6 +124,21 @@ export const pauseOf = (row: JobRow): Pause | undefined => {
 const isElsewhere = (trigger: Result.Result<Trigger.Trigger, Trigger.TriggerError>): boolean =>
   Result.isFailure(trigger) && trigger.failure.reason === "unknown"
 
+const exceptionsOf = (row: JobRow): Job["exceptions"] => {
+  if (row.overrides === null) return noExceptions
+  const { move, skip } = decodeOverrides(row.overrides)
+  const isAhead = (nominal: number) => row.cursor === null || nominal > row.cursor
+  return {
+    skipped: skip.filter(isAhead).map((at) => DateTime.makeUnsafe(at)),
+    moved: move.filter(([nominal]) => isAhead(nominal)).map(([nominal, due]) => ({
+      nominal: DateTime.makeUnsafe(nominal),
+      due: DateTime.makeUnsafe(due)
+    }))
+  }
+}
+
+const noExceptions: Job["exceptions"] = { skipped: [], moved: [] }
+
 const instant = (millis: number | null) => millis === null ? undefined : DateTime.makeUnsafe(millis)
 
 /**
@@ -142,6 +167,8 @@ export const fromRow = (row: JobRow, registry: Trigger.Registry, store: string):
     pause: row.state === "paused" ? pause : undefined,
     problem: row.state === "quarantined" ? pause?.reason ?? unreadable : unreadable,
     next: instant(row.nextNominal),
+    due: row.state === "active" ? instant(row.nextDue) : undefined,
+    exceptions: exceptionsOf(row),
     cursor: instant(row.cursor),
     anchor: DateTime.makeUnsafe(row.anchor),
     tags: parse(row.tags) as ReadonlyArray<string>,
@@ -149,4 +176,44 @@ export const fromRow = (row: JobRow, registry: Trigger.Registry, store: string):
     created: DateTime.makeUnsafe(row.created),
     updated: DateTime.makeUnsafe(row.updated)
   }
+}
+
+/**
+ * An occurrence that lies ahead.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Upcoming {
+  readonly nominal: DateTime.Utc
+  /** Where it differs from `nominal`, jitter or `move` has it so. */
+  readonly due: DateTime.Utc
+  /** What somebody asked for with `skipNext` or `move`. */
+  readonly exception: "skipped" | "moved" | undefined
+}
+
+/**
+ * The coming occurrences of a job as it stands, one-time exceptions and jitter included, whether or not it is paused: at most `count`
+ * (default 10). None for a job that cannot be read. `Trigger.preview` shows a bare trigger, with what clock changes do to it.
+ *
+ * @category conversions
+ * @since 0.1.0
+ */
+export const upcoming = (job: Job, count = 10): ReadonlyArray<Upcoming> => {
+  const { anchor, exceptions, trigger } = job
+  if (trigger === undefined) return []
+  const from = anchor.epochMilliseconds
+  const skipped = new Set(exceptions.skipped.map((at) => at.epochMilliseconds))
+  const moved = new Map(exceptions.moved.map(({ due, nominal }) => [nominal.epochMilliseconds, due]))
+  const found: Array<Upcoming> = []
+  let at = trigger.occurrences.next(job.cursor?.epochMilliseconds ?? -Infinity, from)
+  while (at !== undefined && found.length < count) {
+    found.push({
+      nominal: DateTime.makeUnsafe(at),
+      due: moved.get(at) ?? DateTime.makeUnsafe(Trigger.planned(trigger, job.id, at, from)),
+      exception: skipped.has(at) ? "skipped" : moved.has(at) ? "moved" : undefined
+    })
+    at = trigger.occurrences.next(at, from)
+  }
+  return found
 }

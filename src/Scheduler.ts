@@ -82,7 +82,8 @@ export type {
    *
    * - `Fired`: a run was made of it; how it went is in the run
    * - `NotRun`: it was decided against, for the verdict's reason
-   * - `Undecided`: it lies ahead, or nobody has come to it; the job tells whether it is paused or quarantined
+   * - `Undecided`: it lies ahead, or nobody has come to it; the job tells whether it is paused or quarantined. `due` is when it is
+   *   planned: elsewhere than its instant with jitter, or if it was moved
    * - `NotAnOccurrence`: the trigger has none there
    * - `Forgotten`: the history does not reach back that far
    *
@@ -330,6 +331,21 @@ export interface Verbs {
    * or `undefined` when there is none. A new trigger knows nothing of it.
    */
   readonly skipNext: (id: string) => Effect.Effect<DateTime.Utc | undefined, JobNotFound | InvalidOption | StoreError>
+
+  /**
+   * Moves one occurrence, the next unless `from` names another, to an instant between its neighbours; else `InvalidOption` says what
+   * range is allowed. It keeps its nominal instant, which its handler sees and `explain` asks for; moved back there, it is as it was. A
+   * new trigger knows nothing of it.
+   */
+  readonly move: (
+    id: string,
+    options: {
+      /** The nominal instant of an occurrence that is not decided. */
+      readonly from?: DateTime.DateTime.Input | undefined
+      /** When it is due instead: not in the past. */
+      readonly to: DateTime.DateTime.Input
+    }
+  ) => Effect.Effect<Job.Job, JobNotFound | InvalidOption | StoreError>
 
   /**
    * Removes a job. When it returns, each of its runs, on whatever node, has run its finalizers, or its node was lost (`abandoned`), or

@@ -23,11 +23,17 @@ export interface Situation {
   readonly going: number
   readonly now: number
   /**
-   * When an occurrence is due: its nominal instant, or with jitter some time later, but before the next nominal instant. So the order of
-   * planned instants is that of nominal ones. Default: the nominal instant.
+   * When an occurrence is due: its nominal instant, with jitter some time later, or where it was moved. Always after the occurrence
+   * before it and before the nominal instant of the one after it, so that the order of planned instants is that of nominal ones.
+   * Default: the nominal instant.
    */
   readonly planned?: ((nominal: number) => number) | undefined
+  /** The nominal instants of those that `planned` may have moved ahead of their nominal instant. */
+  readonly moved?: ReadonlyMap<number, unknown> | undefined
 }
+
+/** What tells which occurrences are due. */
+export type TimeLine = Pick<Situation, "occurrences" | "anchor" | "cursor" | "planned" | "moved">
 
 /**
  * A piece of the time line, from the end of the one before it (exclusive) to `to` (inclusive). A `fired` segment ends with the
@@ -73,9 +79,9 @@ export const plan = (situation: Situation): Plan => {
   }
   const second = occurrences.next(first, anchor)
   const only = second === undefined || planned(second) > now
-  const last = only ? first : newestDueBefore(situation, now + 1)
+  const last = only ? first : newestDue(situation, now + 1)
   const grace = policy.misfireGrace ?? (policy.catchUp === "none" ? defaultGraceOfNone : null)
-  const newestAged = grace === null ? -Infinity : newestDueBefore(situation, now - grace)
+  const newestAged = grace === null ? -Infinity : newestDue(situation, now - grace)
   const chosen = choose(situation, first, last, newestAged)
   const admitted = admit(policy.overlap, going, chosen.length)
 
@@ -159,17 +165,24 @@ const admit = (
 }
 
 /** The newest undecided occurrence before an instant, or `-Infinity`. */
-const newestBefore = ({ anchor, cursor, occurrences }: Situation, instant: number): number => {
+const newestBefore = ({ anchor, cursor, occurrences }: TimeLine, instant: number): number => {
   const found = occurrences.previous(instant, anchor)
   return found === undefined || found <= cursor ? -Infinity : found
 }
 
 /** The newest undecided occurrence that is due before an instant, or `-Infinity`. */
-const newestDueBefore = (situation: Situation, instant: number): number => {
-  const newest = newestBefore(situation, instant)
-  // Only the newest can be planned beyond the instant: the one before it is planned before the newest's nominal instant.
-  const { planned = identity } = situation
-  return newest > -Infinity && planned(newest) >= instant ? newestBefore(situation, newest) : newest
+export const newestDue = (situation: TimeLine, before: number): number => {
+  const { anchor, cursor, moved, occurrences, planned = identity } = situation
+  // One that was moved ahead comes after all that are planned before it.
+  if (moved !== undefined) {
+    for (const nominal of moved.keys()) {
+      const isAhead = nominal >= before && nominal > cursor && planned(nominal) < before
+      if (isAhead && occurrences.next(nominal - 1, anchor) === nominal) return nominal
+    }
+  }
+  const newest = newestBefore(situation, before)
+  // Of the others only the newest can be planned beyond the instant: the one before it is planned before the newest's nominal instant.
+  return newest > -Infinity && planned(newest) >= before ? newestBefore(situation, newest) : newest
 }
 
 const count = (occurrences: Occurrences, from: number, to: number, anchor: number): number | null => {

@@ -5,7 +5,7 @@ import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
-import { plan, type Segment } from "../decisions/plan.ts"
+import { newestDue, plan, type Segment } from "../decisions/plan.ts"
 import type * as JobStore from "../JobStore.ts"
 import * as Policy from "../Policy.ts"
 import { occurrenceId } from "../Run.ts"
@@ -13,7 +13,7 @@ import * as Trigger from "../Trigger.ts"
 import { isPlannedByNewerZoneData } from "./basis.ts"
 import { codecsOf } from "./codecs.ts"
 import type { Core } from "./core.ts"
-import { overridesOf } from "./overrides.ts"
+import { dueOf, movedOf, overridesOf } from "./overrides.ts"
 
 /** What planning needs from a job's row. */
 export interface Readable {
@@ -72,7 +72,7 @@ export const decide = (
   situation: { readonly now: number; readonly going: number; readonly latest: string | null }
 ): Decision => {
   const { going, latest, now } = situation
-  const planned = (nominal: number) => Trigger.planned(trigger, row.id, nominal, row.anchor)
+  const planned = dueOf(row, trigger)
   const decided = plan({
     occurrences: trigger.occurrences,
     anchor: row.anchor,
@@ -80,7 +80,8 @@ export const decide = (
     policy,
     going,
     now,
-    planned
+    planned,
+    moved: movedOf(row)
   })
   const runs: Array<JobStore.NewRun> = []
   const verdicts: Array<JobStore.VerdictRow> = []
@@ -119,8 +120,11 @@ export const decideAgainst = (
 ): Pick<Decision, "cursor" | "verdicts"> => {
   const { occurrences } = trigger
   const cursor = row.cursor ?? -Infinity
-  const last = occurrences.previous(until + 1, row.anchor)
-  if (last === undefined || last <= cursor) return { cursor: row.cursor, verdicts: [] }
+  const situation = { occurrences, anchor: row.anchor, cursor, planned: dueOf(row, trigger), moved: movedOf(row) }
+  const due = newestDue(situation, until + 1)
+  // A job that is removed has no later: an occurrence that is due later than its instant is decided too.
+  const last = reason === "removed" ? Math.max(due, occurrences.previous(until + 1, row.anchor) ?? -Infinity) : due
+  if (last <= cursor) return { cursor: row.cursor, verdicts: [] }
   const count = occurrences.count(cursor, last, row.anchor) ?? null
   const segment: Segment = { _tag: "not", to: last, kind: "skipped", reason, count }
   return { cursor: last, verdicts: [verdictOf(core, row, segment, row.cursor, now, null)] }

@@ -11,12 +11,13 @@ import type { Trigger } from "../Trigger.ts"
 import * as Verdict from "../Verdict.ts"
 import type { Core } from "./core.ts"
 import { find } from "./lookup.ts"
+import { dueOf } from "./overrides.ts"
 
 /** See `Scheduler.Explanation`. */
 export type Explanation =
   | { readonly _tag: "Fired"; readonly run: Run.Run }
   | { readonly _tag: "NotRun"; readonly verdict: Verdict.Verdict }
-  | { readonly _tag: "Undecided"; readonly job: Job.Job }
+  | { readonly _tag: "Undecided"; readonly job: Job.Job; readonly due: DateTime.Utc | undefined }
   | {
     readonly _tag: "NotAnOccurrence"
     readonly previous: DateTime.Utc | undefined
@@ -50,9 +51,11 @@ export const explain = Effect.fnUntraced(function*(
     if (anything === undefined && verdict === undefined) return yield* new JobNotFound({ id })
     return { _tag: "Forgotten" }
   }
-  if (inTrigger === undefined) return { _tag: "Undecided", job }
+  if (inTrigger === undefined) return { _tag: "Undecided", job, due: undefined }
   if (!inTrigger.occurs) return { _tag: "NotAnOccurrence", previous: inTrigger.previous, next: inTrigger.next }
-  return row.cursor === null || instant > row.cursor ? { _tag: "Undecided", job } : { _tag: "Forgotten" }
+  return row.cursor === null || instant > row.cursor ?
+    { _tag: "Undecided", job, due: DateTime.makeUnsafe(dueOf(row, job.trigger!)(instant)) }
+    : { _tag: "Forgotten" }
 })
 
 const firedRun = Effect.fnUntraced(

@@ -15,7 +15,7 @@ import { checkId, define, type Defined, type Definition, exhausted, knownTrigger
 import { freshId } from "./freshId.ts"
 import { find } from "./lookup.ts"
 import { withNext } from "./next.ts"
-import { forgiving } from "./overrides.ts"
+import { forgiving, withMovesThatFit } from "./overrides.ts"
 import { remove } from "./removal.ts"
 
 export const schedule = Effect.fnUntraced(function*(core: Core, task: Task.Any, given: Definition) {
@@ -185,7 +185,10 @@ export const replanJob = (core: Core, id: string) =>
       const { trigger } = readable.success
       if (stored.tz === basisOf(trigger)) return Effect.undefined
       return Effect.map(decidePast(core, stored, at), (past) => ({
-        row: withNext({ ...stored, cursor: past.cursor, tz: basisOf(trigger) }, trigger),
+        row: withNext(
+          { ...stored, cursor: past.cursor, overrides: withMovesThatFit(stored, trigger), tz: basisOf(trigger) },
+          trigger
+        ),
         decision: past,
         event: { _tag: "JobUpdated" as const, job: id }
       }))

@@ -3,8 +3,9 @@
  */
 import { pauseOf } from "../Job.ts"
 import type * as JobStore from "../JobStore.ts"
-import * as Trigger from "../Trigger.ts"
+import type * as Trigger from "../Trigger.ts"
 import { basisOf } from "./basis.ts"
+import { dueOf } from "./overrides.ts"
 
 /** The row with its next occurrence after the cursor. A trigger without one makes an active job done; a pause may have an end. */
 export const withNext = (row: JobStore.JobRow, trigger: Trigger.Trigger): JobStore.JobRow => {
@@ -12,7 +13,7 @@ export const withNext = (row: JobStore.JobRow, trigger: Trigger.Trigger): JobSto
   const next = trigger.occurrences.next(row.cursor ?? -Infinity, row.anchor)
   return next === undefined
     ? { ...row, state: "done", nextNominal: null, nextDue: null }
-    : { ...row, nextNominal: next, nextDue: Trigger.planned(trigger, row.id, next, row.anchor), tz: basisOf(trigger) }
+    : { ...row, nextNominal: next, nextDue: dueOf(row, trigger)(next), tz: basisOf(trigger) }
 }
 
 const endOfPause = (row: JobStore.JobRow): number | null =>

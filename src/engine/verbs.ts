@@ -29,6 +29,12 @@ interface PauseOptions {
   readonly until?: DateTime.DateTime.Input | undefined
 }
 
+/** See `Scheduler.Verbs.move`. */
+interface MoveOptions {
+  readonly from?: DateTime.DateTime.Input | undefined
+  readonly to: DateTime.DateTime.Input
+}
+
 /** See `Scheduler.ListOptions`. */
 interface ListOptions {
   readonly task?: string | undefined
@@ -99,6 +105,11 @@ export const make = (core: Core) => {
       Effect.tap(Jobs.runNow(core, id, { overlap: options?.overlap ?? "respect" }), core.reacted),
     skipNext: (id: string) =>
       Effect.map(Exceptions.skipNext(core, id), (at) => at === undefined ? undefined : DateTime.makeUnsafe(at)),
+    move: Effect.fnUntraced(function*(id: string, options: MoveOptions) {
+      const from = options.from === undefined ? undefined : yield* toInstant("from", options.from)
+      const to = yield* toInstant("to", options.to)
+      return yield* changed(Exceptions.move(core, id, { from, to }))
+    }),
     remove: (id: string, options?: RemoveOptions) =>
       Effect.andThen(
         options?.running === "leave" ? Effect.void : refuseInTransaction("remove"),

@@ -364,6 +364,60 @@ describe("plan: cost", () => {
   })
 })
 
+describe("plan: moved occurrences", () => {
+  law("a job with moved occurrences is decided as one whose occurrences are where they were moved", (situation) => {
+    const { anchor, set } = situation
+    const nominal = enumerate(set.occurrences, anchor, situation.now + 100_000).slice(0, 200)
+    // One in three is moved: ahead, but not to its neighbour, or back, but not to the next one.
+    const there = new Map<number, number>()
+    nominal.forEach((at, i) => {
+      const chance = Math.imul(at ^ i, 2654435761) >>> 0
+      const after = i === 0 ? at - 10_000 : Math.max(nominal[i - 1]!, there.get(nominal[i - 1]!)!)
+      const before = nominal[i + 1] ?? at + 10_000
+      there.set(at, chance % 3 === 0 && before - after > 1 ? after + 1 + (chance % (before - after - 1)) : at)
+    })
+    // Where the order leaves no room, as `spanOf` would say.
+    const due = nominal.map((at) => there.get(at)!)
+    if (due.some((at, i) => i > 0 && at <= due[i - 1]!)) return
+    const back = new Map(nominal.map((at) => [there.get(at)!, at]))
+    const { set: _, ...rest } = situation
+    const cursor = nominal.findLast((at) => at <= situation.cursor) ?? -Infinity
+    const moved = new Map([...there].filter(([at, to]) => at !== to))
+    const made = plan({
+      ...rest,
+      cursor,
+      occurrences: listed(nominal, true),
+      planned: (at) => there.get(at)!,
+      moved
+    })
+    const plain = plan({ ...rest, cursor: there.get(cursor) ?? -Infinity, occurrences: listed(due, true) })
+    assert.deepStrictEqual(made, {
+      ...plain,
+      cursor: back.get(plain.cursor) ?? -Infinity,
+      next: plain.next === undefined ? undefined : back.get(plain.next),
+      segments: plain.segments.map((segment) => ({
+        ...segment,
+        to: back.get(segment.to)!,
+        ...("into" in segment && segment.into !== undefined ? { into: back.get(segment.into)! } : {})
+      }))
+    })
+  })
+
+  it("a moved instant that is no occurrence any more moves nothing", () => {
+    const made = plan({
+      occurrences: listed([10, 20, 30], true),
+      anchor: 0,
+      cursor: 10,
+      policy: Policy.defaults,
+      going: 0,
+      now: 15,
+      planned: (at) => at === 25 ? 12 : at,
+      moved: new Map([[25, 12]])
+    })
+    assert.deepStrictEqual(made.segments, [])
+  })
+})
+
 describe("plan: jitter", () => {
   law("a jittered job is decided as one whose occurrences are its planned instants", (situation) => {
     const { anchor, set } = situation
