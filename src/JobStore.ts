@@ -67,6 +67,8 @@ export interface JobRow {
   readonly trigger: string
   /** JSON of the encoded payload. */
   readonly payload: string
+  /** The version of the Task that encoded the payload. */
+  readonly taskVersion: number
   /** JSON of the job's policy. */
   readonly policy: string
   /** JSON array of strings. */
@@ -111,6 +113,18 @@ export interface JobRow {
 export type RunState = "ready" | "waiting" | "blocked" | "running" | "done"
 
 /**
+ * At most `max` runs that carry the `key` are ready or running at once, whichever job they belong to.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Limit {
+  readonly key: string
+  /** At least 1. */
+  readonly max: number
+}
+
+/**
  * A run as the engine hands it to the store: the store adds its state, its place in the queue and its fence.
  *
  * @category models
@@ -127,6 +141,7 @@ export interface NewRun {
   readonly planned: number
   readonly origin: "trigger" | "adhoc" | "manual" | "backfill" | "continuation"
   readonly task: string
+  /** The version of the Task that encoded the payload. */
   readonly taskVersion: number
   readonly lane: string
   readonly payload: string
@@ -140,10 +155,14 @@ export interface NewRun {
    * and an incarnation). A run above it starts out `blocked`.
    */
   readonly serial: number | null
+  /** What it shares with runs of other jobs; each key once. */
+  readonly limits: ReadonlyArray<Limit>
   /** Never run a second time: if the node that claimed it is lost, the run ends as `abandoned`. */
   readonly atMostOnce: boolean
-  /** At most one *going* run has a given key. */
+  /** At most one run has a given key at a time. */
   readonly uniqueKey: string | null
+  /** For how long the run has its key: until it is done (`going`), or until it is claimed for the first time (`queued`). */
+  readonly uniqueWhile: "going" | "queued"
   /** For how many milliseconds the run is remembered once it is done. */
   readonly retention: number
   /** Trace and span id of what created the run. */
@@ -177,7 +196,10 @@ export interface RunRow extends NewRun {
   readonly outcome: string | null
   /** JSON of the encoded success, error or defect. */
   readonly result: string | null
+  /** JSON of what its handler last reported. */
   readonly progress: string | null
+  /** JSON of the lines that its handler wrote. */
+  readonly log: string | null
   /** When the row may be forgotten: `finished + retention`, whichever verb ended the run; `null` while it is going. */
   readonly expiresAt: number | null
 }
@@ -199,6 +221,8 @@ export interface VerdictRow {
   readonly reason: string
   /** The run into which the stretch was coalesced, or which stood in its way. */
   readonly ref: string | null
+  /** JSON of what the decision goes back to, such as why and by whom the job was paused. */
+  readonly note: string | null
   /** How many occurrences the stretch holds, where that is known. */
   readonly count: number | null
   readonly decided: number
@@ -281,6 +305,8 @@ export interface RunQuery {
   readonly task?: string
   /** `true`: only runs that are going; `false`: only those that are done. */
   readonly going?: boolean
+  /** Only runs that are done with one of these outcomes. */
+  readonly outcomes?: ReadonlyArray<string>
   /** Keyset: the last row of the page before. */
   readonly after?: { readonly finished: number | null; readonly id: string }
   readonly limit: number
@@ -426,8 +452,8 @@ export interface Service {
    *   out as well.
    * - A new run is `blocked` when as many runs of its job's incarnation as its `serial` allows are admitted; else `waiting` when its
    *   `readyAt` is beyond `now`; else `ready` with `orderAt = (readyAt ?? planned) - boost`.
-   * - A verdict that continues the job's last one (its `from` is that one's `to`, and kind, reason and ref are equal) extends it:
-   *   `to` moves, counts add up (an unknown count makes the sum unknown), the rest stays.
+   * - A verdict that continues the job's last one (its `from` is that one's `to`, and kind, reason, ref and note are equal) extends
+   *   it: `to` moves, counts add up (an unknown count makes the sum unknown), the rest stays.
    *
    * Signals `jobs`, `ready` when a run was added, `cancel` and `settled` as `cancel` does.
    */
@@ -477,11 +503,12 @@ export interface Service {
     readonly now: number
   }) => Effect.Effect<ReadonlyArray<"ok" | "already" | "stale">, StoreError>
 
-  /** Keeps what a handler reports while it runs; ignored unless `fence` is the current claim. */
+  /** Keeps what a handler reports while it runs; ignored unless `fence` is the current claim. What is left out stays as it is. */
   readonly note: (request: {
     readonly run: string
     readonly fence: number
-    readonly progress: string
+    readonly progress?: string
+    readonly log?: string
   }) => Effect.Effect<void, StoreError>
 
   /**

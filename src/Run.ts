@@ -82,8 +82,57 @@ export interface Run {
   readonly result: unknown
   /** What its handler last said with `CurrentRun.progress`. */
   readonly progress: unknown
+  /** What its handler wrote with `CurrentRun.log`: the newest lines, the oldest first. */
+  readonly log: ReadonlyArray<LogLine>
   /** Why and by whom its end was asked for. */
   readonly cancel: { readonly reason: string; readonly by: string } | undefined
+}
+
+/**
+ * A line that a handler wrote.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface LogLine {
+  readonly at: DateTime.Utc
+  readonly message: string
+}
+
+/**
+ * A line as stored.
+ *
+ * @internal
+ */
+export interface StoredLine {
+  readonly at: number
+  readonly message: string
+}
+
+/** How many lines are kept of a run, and how many characters of each. */
+const maxLines = 100
+const maxLineLength = 1_000
+
+/**
+ * The lines with one more: the oldest one goes when there are too many, and what is too long is cut.
+ *
+ * @internal
+ */
+export const withLine = (lines: ReadonlyArray<StoredLine>, { at, message }: StoredLine): ReadonlyArray<StoredLine> => {
+  const text = String(message)
+  const line = {
+    at,
+    message: text.length <= maxLineLength ? text : `${text.slice(0, maxLineLength - 1).toWellFormed()}…`
+  }
+  return [...lines.slice(Math.max(0, lines.length - maxLines + 1)), line]
+}
+
+/**
+ * @internal
+ */
+export const linesOf = (row: RunRow): ReadonlyArray<StoredLine> => {
+  const lines = json(row.log)
+  return Array.isArray(lines) ? lines : []
 }
 
 const instant = (millis: number | null): DateTime.Utc | undefined =>
@@ -124,6 +173,7 @@ export const fromRow = (row: RunRow, store: string): Run => ({
   outcome: (row.outcome ?? undefined) as Outcome | undefined,
   result: json(row.result),
   progress: json(row.progress),
+  log: linesOf(row).map(({ at, message }) => ({ at: DateTime.makeUnsafe(at), message })),
   cancel: json(row.cancel) as Run["cancel"]
 })
 
@@ -168,6 +218,12 @@ export class CurrentRun extends Context.Service<CurrentRun, {
    * a handler to stop: then it is lost.
    */
   readonly progress: (value: Schema.Json) => Effect.Effect<void>
+  /**
+   * Keeps a line with the run, with its instant, for others to read in `Run.log`: the newest 100 lines of all attempts, each cut at 1,000
+   * characters. Does not wait for the store; what is on its way when the handler ends is written first. Lines of a run whose node is
+   * lost may be lost with it, as those are that a store does not take.
+   */
+  readonly log: (message: string) => Effect.Effect<void>
   /** Grows with each claim: hand it to a resource that must refuse a node which lost its claim. */
   readonly fence: number
 }>()("effect-scheduler/Run/CurrentRun") {}

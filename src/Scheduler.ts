@@ -215,6 +215,8 @@ export interface RunsOptions {
   readonly ids?: ReadonlyArray<string> | undefined
   /** `true`: only runs that are going; `false`: only those that have ended. */
   readonly going?: boolean | undefined
+  /** Only runs that have ended in one of these ways. */
+  readonly outcomes?: ReadonlyArray<Run.Outcome> | undefined
   /** The last run of the page before. */
   readonly after?: Run.Run | undefined
   /** Default 100. */

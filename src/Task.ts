@@ -77,7 +77,7 @@ export interface Task<
   readonly executor: string
   /** What applies to the task's jobs and runs unless they say otherwise. */
   readonly policy: Policy.Options
-  /** Written to each run, for handlers that must tell payloads of older releases apart. */
+  /** Kept with each payload that is stored, for handlers that must tell payloads of older releases apart. */
   readonly version: number
 
   /**

@@ -48,6 +48,8 @@ export interface Verdict {
   readonly to: DateTime.Utc
   /** The run into which the stretch was coalesced, or which stood in its way. */
   readonly run: string | undefined
+  /** What it goes back to: why and by whom the job was paused or removed. */
+  readonly note: { readonly reason: string; readonly by: string } | undefined
   /** How many occurrences the stretch holds, where that is known. */
   readonly count: number | undefined
   readonly decided: DateTime.Utc
@@ -66,7 +68,14 @@ export const fromRow = (row: VerdictRow): Verdict => ({
   from: row.from === null ? undefined : DateTime.makeUnsafe(row.from),
   to: DateTime.makeUnsafe(row.to),
   run: row.ref ?? undefined,
+  note: noteOf(row),
   count: row.count ?? undefined,
   decided: DateTime.makeUnsafe(row.decided),
   node: row.node
 })
+
+const noteOf = (row: VerdictRow): Verdict["note"] => {
+  if (row.note === null) return undefined
+  const { by, reason } = JSON.parse(row.note) as NonNullable<Verdict["note"]>
+  return { reason, by }
+}

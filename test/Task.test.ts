@@ -50,6 +50,7 @@ const currentRun: Run.CurrentRun["Service"] = {
   attempt: 1,
   idempotencyKey: "r",
   progress: () => Effect.void,
+  log: () => Effect.void,
   fence: 1
 }
 

@@ -22,6 +22,7 @@ import { stop } from "./cancel.ts"
 import { codecsOf, type TaskCodecs } from "./codecs.ts"
 import { type Core, type Running, wakeWorkers } from "./core.ts"
 import { followed, followers } from "./following.ts"
+import { Logbook } from "./logbook.ts"
 import { pauseAfterFailures } from "./pausing.ts"
 import { quarantineJob } from "./quarantine.ts"
 import type { Answer } from "./settler.ts"
@@ -87,12 +88,15 @@ const begin = (core: Core, running: Running): void => {
   }
   // Handlers and executors are others' code: what they throw is a defect of this run, not of the worker.
   const handler = Effect.suspend(() => served.run(payload.value))
+  const current = new Current(core, row, started)
   const body = Effect.matchCauseEffect(limited(handler, row.id, policy.timeout), {
     onSuccess: (value) => Effect.succeed(success(codecs, value)),
     onFailure: (cause) => failed(core, running, codecs, cause)
   })
-  const context = Context.add(served.context, CurrentRun, new Current(core, row, started))
-  const fiber = Effect.runForkWith(context)(Effect.suspend(() => running.executor.execute(row, body)))
+  const context = Context.add(served.context, CurrentRun, current)
+  const fiber = Effect.runForkWith(context)(
+    Effect.ensuring(Effect.suspend(() => running.executor.execute(row, body)), Effect.suspend(() => current.logged))
+  )
   running.fiber = fiber
   // The order to stop may have come out of the handler's own first steps.
   if (wasStopped(running)) fiber.interruptUnsafe()
@@ -325,7 +329,7 @@ const died = (message: string): Ended => ({ _tag: "Died", defect: JSON.stringify
 
 const instant = (millis: number | null) => millis === null ? undefined : DateTime.makeUnsafe(millis)
 
-/** Made for every attempt and read by few: its instants are made when asked for. */
+/** Made for every attempt and read by few: its instants and functions are made when asked for, and a function can be handed around. */
 class Current implements Context.Service.Shape<typeof CurrentRun> {
   readonly id: string
   readonly store: string
@@ -339,6 +343,9 @@ class Current implements Context.Service.Shape<typeof CurrentRun> {
   readonly #core: Core
   readonly #scheduled: number
   readonly #started: number
+  readonly #row: JobStore.RunRow
+  /** Made when the first line is written: most handlers write none. */
+  #logbook: Logbook | undefined
   constructor(core: Core, row: JobStore.RunRow, started: number) {
     this.#core = core
     this.id = row.id
@@ -352,6 +359,7 @@ class Current implements Context.Service.Shape<typeof CurrentRun> {
     this.fence = row.fence
     this.#scheduled = row.nominal ?? row.planned
     this.#started = started
+    this.#row = row
   }
   get scheduledAt(): DateTime.Utc {
     return DateTime.makeUnsafe(this.#scheduled)
@@ -359,9 +367,16 @@ class Current implements Context.Service.Shape<typeof CurrentRun> {
   get startedAt(): DateTime.Utc {
     return DateTime.makeUnsafe(this.#started)
   }
-  progress(value: Schema.Json): Effect.Effect<void> {
-    return Effect.suspend(() =>
-      this.#core.store.note({ run: this.id, fence: this.fence, progress: JSON.stringify(value) })
-    ).pipe(Effect.catchTag("StoreError", (error) => Effect.logDebug("effect-scheduler: progress is lost", error)))
+  get log(): (message: string) => Effect.Effect<void> {
+    return (message) => Effect.sync(() => (this.#logbook ??= new Logbook(this.#core, this.#row)).add(message))
+  }
+  /** Returns when what was logged is with the store. */
+  get logged(): Effect.Effect<void> {
+    return this.#logbook === undefined ? Effect.void : this.#logbook.kept
+  }
+  get progress(): (value: Schema.Json) => Effect.Effect<void> {
+    return (value) =>
+      Effect.suspend(() => this.#core.store.note({ run: this.id, fence: this.fence, progress: JSON.stringify(value) }))
+        .pipe(Effect.catchTag("StoreError", (error) => Effect.logDebug("effect-scheduler: progress is lost", error)))
   }
 }

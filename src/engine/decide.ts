@@ -109,12 +109,14 @@ const requestedSkip = (to: number): Segment => ({ _tag: "not", to, kind: "skippe
 /**
  * Decides against all that is due of a job until an instant (it is paused, or being removed): one stretch from the cursor to the newest
  * due occurrence.
+ * The note says why and by whom it was paused or removed.
  */
 export const decideAgainst = (
   core: Core,
   row: JobStore.JobRow,
   trigger: Trigger.Trigger,
   reason: "paused" | "removed",
+  note: string | null,
   until: number,
   now = until
 ): Pick<Decision, "cursor" | "verdicts"> => {
@@ -127,7 +129,7 @@ export const decideAgainst = (
   if (last <= cursor) return { cursor: row.cursor, verdicts: [] }
   const count = occurrences.count(cursor, last, row.anchor) ?? null
   const segment: Segment = { _tag: "not", to: last, kind: "skipped", reason, count }
-  return { cursor: last, verdicts: [verdictOf(core, row, segment, row.cursor, now, null)] }
+  return { cursor: last, verdicts: [{ ...verdictOf(core, row, segment, row.cursor, now, null), note }] }
 }
 
 const runOf = (
@@ -145,16 +147,18 @@ const runOf = (
   planned,
   origin: "trigger",
   task: row.task,
-  taskVersion: 1,
+  taskVersion: row.taskVersion,
   lane: row.lane,
   payload: row.payload,
   policy: row.policy,
   readyAt: null,
   boost: 0,
   serial,
+  limits: [],
   retention: policy.retention,
   atMostOnce: policy.delivery === "atMostOnce",
   uniqueKey: null,
+  uniqueWhile: "going",
   trace: null,
   created: now
 })
@@ -191,6 +195,7 @@ const verdictOf = (
     : segment.reason === "overlap" || segment.reason === "full"
     ? latest
     : null,
+  note: null,
   count: segment.count,
   decided: now,
   node: core.node

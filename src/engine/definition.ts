@@ -32,7 +32,10 @@ export interface Definition extends Policy.Options {
 }
 
 /** The part of a row that a definition determines. */
-export type Defined = Pick<JobStore.JobRow, "task" | "lane" | "trigger" | "payload" | "policy" | "tags" | "metadata">
+export type Defined = Pick<
+  JobStore.JobRow,
+  "task" | "lane" | "trigger" | "payload" | "taskVersion" | "policy" | "tags" | "metadata"
+>
 
 /**
  * The trigger as any node with this registry will read it back. A custom kind or a calendar that is not in the registry would be planned
@@ -86,6 +89,7 @@ export const define = Effect.fnUntraced(
       lane: laneOf(task),
       trigger: Trigger.encode(definition.trigger),
       payload: yield* encodePayload(task, definition.payload),
+      taskVersion: task.version,
       policy: text,
       tags: definition.tags === undefined ? "[]" : JSON.stringify([...new Set(definition.tags)].sort()),
       metadata: definition.metadata === undefined ? "{}" : yield* encodeMetadata(definition.metadata)
@@ -131,6 +135,7 @@ export const newRow = Effect.fnUntraced(function*(
     lane: defined.lane,
     trigger: defined.trigger,
     payload: defined.payload,
+    taskVersion: defined.taskVersion,
     policy: defined.policy,
     tags: defined.tags,
     metadata: defined.metadata,

@@ -67,10 +67,12 @@ const follower = (
     readyAt: null,
     boost: 0,
     serial: null,
+    limits: [],
     // As long as the run before it is known, so is what was made of its end.
     retention: Math.max(policy.retention, retention),
     atMostOnce: policy.delivery === "atMostOnce",
     uniqueKey: null,
+    uniqueWhile: "going",
     trace: run.trace,
     created: end.finished
   }

@@ -117,7 +117,7 @@ const insertAgain = Effect.fnUntraced(function*(
 const decidePause = (core: Core, row: JobStore.JobRow, at: number) => {
   const trigger = Trigger.decode(row.trigger, core.registry)
   const { cursor, verdicts } = Result.isSuccess(trigger)
-    ? decideAgainst(core, row, trigger.success, "paused", at)
+    ? decideAgainst(core, row, trigger.success, "paused", row.pause, at)
     : { cursor: row.cursor, verdicts: [] }
   return { cursor, verdicts, runs: [], cancel: null }
 }
@@ -162,6 +162,7 @@ const pick = (from: Defined): Defined => ({
   lane: from.lane,
   trigger: from.trigger,
   payload: from.payload,
+  taskVersion: from.taskVersion,
   policy: from.policy,
   tags: from.tags,
   metadata: from.metadata

@@ -71,7 +71,7 @@ export const resume = (core: Core, id: string, options: { readonly catchUp: bool
       if (Result.isFailure(trigger)) return { row: { ...active, nextNominal: at, nextDue: at } }
       // Catching up is the planner's business: the cursor still stands where the pause began.
       if (options.catchUp) return { row: withNext(active, trigger.success) }
-      const { cursor, verdicts } = decideAgainst(core, stored, trigger.success, "paused", at)
+      const { cursor, verdicts } = decideAgainst(core, stored, trigger.success, "paused", stored.pause, at)
       return {
         row: withNext({ ...active, cursor }, trigger.success),
         decision: { runs: [], verdicts, cancel: null }

@@ -67,8 +67,10 @@ const removeRow = Effect.fnUntraced(function*(
     }
     const trigger = Trigger.decode(row.trigger, core.registry)
     const reason = row.state === "active" ? "removed" : row.state === "paused" ? "paused" : undefined
+    const by = { reason: options.reason ?? "job removed", by: options.by ?? "" }
+    const note = reason === "paused" ? row.pause : JSON.stringify(by)
     const verdicts = Result.isSuccess(trigger) && reason !== undefined
-      ? decideAgainst(core, row, trigger.success, reason, at).verdicts
+      ? decideAgainst(core, row, trigger.success, reason, note, at).verdicts
       : []
     const change: JobStore.Change = {
       job: row.id,
@@ -77,7 +79,7 @@ const removeRow = Effect.fnUntraced(function*(
       update: { _tag: "Delete" },
       verdicts,
       runs: [],
-      cancel: mode === "interrupt" ? { reason: options.reason ?? "job removed", by: options.by ?? "" } : null
+      cancel: mode === "interrupt" ? by : null
     }
     // Before the commit, whose hint may come first.
     const isOwn = own !== undefined && own.row.job === row.id && own.row.incarnation === row.incarnation

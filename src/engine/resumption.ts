@@ -22,7 +22,7 @@ export const resumption = (core: Core, job: JobStore.JobRow, at: number): JobSto
   if (until === undefined || until > at) return undefined
   const trigger = Trigger.decode(job.trigger, core.registry)
   if (Result.isFailure(trigger)) return undefined
-  const { cursor, verdicts } = decideAgainst(core, job, trigger.success, "paused", until - 1, at)
+  const { cursor, verdicts } = decideAgainst(core, job, trigger.success, "paused", job.pause, until - 1, at)
   const active: JobStore.JobRow = { ...job, cursor, state: "active", pause: null, overrides: forgiving(job, until) }
   const row = withNext(active, trigger.success)
   const policy = Policy.decode(job.policy)

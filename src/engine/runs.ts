@@ -43,9 +43,11 @@ const newRun = Effect.fnUntraced(function*(
     readyAt: null,
     boost: 0,
     serial: null,
+    limits: [],
     retention: policy.retention,
     atMostOnce: policy.delivery === "atMostOnce",
     uniqueKey: null,
+    uniqueWhile: "going",
     trace: null,
     created: at
   }

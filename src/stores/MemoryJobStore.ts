@@ -134,7 +134,7 @@ export const make = (options: Options = {}): Effect.Effect<Service> =>
 
       settle: ({ now, settlements }) => verb((hints) => runs.settle(settlements, now, hints)),
 
-      note: ({ fence, progress, run }) => Effect.sync(() => runs.note(run, fence, progress)),
+      note: ({ fence, run, ...kept }) => Effect.sync(() => runs.note(run, fence, kept)),
 
       cancel: ({ incarnation, job, now, request, runs: ids }) =>
         verb((hints) => {

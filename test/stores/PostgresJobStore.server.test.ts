@@ -416,7 +416,7 @@ describe.runIf(isRunning)("PostgresJobStore", () => {
         for (const migrate of [true, false]) {
           const error = yield* Effect.flip(using(schema, { migrate }))
           assert.isFalse(error._tag === "StoreError" && error.retryable)
-          assert.match(error.message, /version 7\b.*version 1\b/)
+          assert.match(error.message, /version 7\b.*version 2\b/)
         }
       }))
 
@@ -424,7 +424,7 @@ describe.runIf(isRunning)("PostgresJobStore", () => {
       Effect.gen(function*() {
         const schema = yield* temporarySchema
         const error = yield* Effect.flip(using(schema, { migrate: false }))
-        assert.match(error.message, /version 0\b.*version 1\b/)
+        assert.match(error.message, /version 0\b.*version 2\b/)
         yield* Layer.build(PostgresJobStore.layerMigrate({ schema }).pipe(Layer.provide(client())))
         assert.deepStrictEqual(yield* using(schema, { migrate: false }), ["inserted"])
       }))

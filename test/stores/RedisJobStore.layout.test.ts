@@ -4,6 +4,7 @@ import { JobStoreSuite as Suite } from "effect-scheduler/testing"
 import * as Effect from "effect/Effect"
 import { Redis } from "effect/persistence"
 import { readFileSync } from "node:fs"
+import { asToday } from "./fixtures/later.ts"
 import { connection, freshOptions, isMissing } from "./redis/server.ts"
 
 const { at } = Suite
@@ -23,14 +24,18 @@ describe.skipIf(isMissing)("keys written by an older version", () => {
       Effect.gen(function*() {
         const redis = yield* Redis.Redis
         const options = freshOptions()
-        const { commands, rows } = written(version)
+        const { commands, rows: old } = written(version)
+        const rows = asToday(version, old)
         for (const [command, key, ...values] of commands) {
           yield* redis.send(command, `{${options.prefix}:${options.namespace}}${key}`, ...values)
         }
         const store = yield* RedisJobStore.make(options)
-        assert.deepStrictEqual(yield* store.jobs({ limit: 99 }), rows.jobs)
-        assert.deepStrictEqual(yield* store.runs({ limit: 99 }), rows.runs)
-        assert.deepStrictEqual(yield* store.verdicts({ job: "daily/report", limit: 99 }), rows.verdicts)
+        assert.deepEqual<ReadonlyArray<unknown>>(yield* store.jobs({ limit: 99 }), rows.jobs)
+        assert.deepEqual<ReadonlyArray<unknown>>(yield* store.runs({ limit: 99 }), rows.runs)
+        assert.deepEqual<ReadonlyArray<unknown>>(
+          yield* store.verdicts({ job: "daily/report", limit: 99 }),
+          rows.verdicts
+        )
 
         // the node of that time is gone, its flagged run with it, and the one that was blocked by it is ready
         const taken = yield* store.reap({ now: at(3000), includeExpired: true, limit: 99 })

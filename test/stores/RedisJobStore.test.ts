@@ -118,7 +118,7 @@ describe.skipIf(isMissing)("RedisJobStore", () => {
       assert.strictEqual(error._tag, "StoreError")
       assert.isFalse(error.retryable)
       assert.include(error.message, "layout version 7")
-      assert.include(error.message, "up to version 1")
+      assert.include(error.message, "up to version 2")
       assert.deepStrictEqual(yield* keysOf(options), [key])
       assert.strictEqual(yield* redis.send("GET", key), "7")
     }).pipe(Effect.provide(connection)))

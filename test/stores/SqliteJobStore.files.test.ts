@@ -92,7 +92,7 @@ describe("a file", () => {
         const error = yield* Effect.flip(using(filename, () => Effect.void, { migrate }))
         assert.strictEqual(error._tag, "StoreError")
         assert.isFalse(error.retryable)
-        assert.match(error.message, /version 7\b.*version 1\b/)
+        assert.match(error.message, /version 7\b.*version 2\b/)
       }
       assert.strictEqual(dump(filename), before)
     }))
@@ -101,7 +101,7 @@ describe("a file", () => {
     Effect.gen(function*() {
       const filename = yield* temporaryFile
       const error = yield* Effect.flip(using(filename, () => Effect.void, { migrate: false }))
-      assert.match(error.message, /version 0\b.*version 1\b/)
+      assert.match(error.message, /version 0\b.*version 2\b/)
       yield* Effect.scoped(Layer.build(
         SqliteJobStore.layerMigrate().pipe(Layer.provide(SqliteClient.layer({ filename })))
       ))

@@ -92,6 +92,7 @@ export class Jobs {
       lane: this.share(row.lane),
       trigger: this.share(row.trigger),
       payload: row.payload,
+      taskVersion: row.taskVersion,
       policy: this.share(row.policy),
       tags: this.share(row.tags),
       metadata: this.share(row.metadata),

@@ -50,4 +50,5 @@ const isWanted = (row: RunRow, query: RunQuery): boolean =>
   (query.incarnation === undefined || row.incarnation === query.incarnation) &&
   (query.task === undefined || row.task === query.task) &&
   (query.going === undefined || query.going === (row.state !== "done")) &&
+  (query.outcomes === undefined || (row.outcome !== null && query.outcomes.includes(row.outcome))) &&
   (query.after === undefined || comesBefore(query.after, row))

@@ -94,10 +94,10 @@ export class Runs {
     return answers
   }
 
-  note(id: string, fence: number, progress: string): void {
+  note(id: string, fence: number, kept: Partial<Pick<RunRow, "progress" | "log">>): void {
     const run = this.going.get(id)
     if (run !== undefined && run.row.state === "running" && run.row.fence === fence) {
-      run.row = { ...run.row, progress }
+      run.row = { ...run.row, ...kept }
     }
   }
 
@@ -201,6 +201,7 @@ export class Runs {
       ])
     }
     const going = { runs: this.going.values(), latest: Infinity }
+    if (query.outcomes !== undefined) return this.history.candidates()
     if (query.going === undefined) return [going, ...this.history.candidates()]
     return query.going ? [going] : this.history.candidates()
   }
@@ -358,8 +359,10 @@ const queued = (run: NewRun, state: RunState): RunRow => ({
   readyAt: run.readyAt,
   boost: run.boost,
   serial: run.serial,
+  limits: run.limits,
   atMostOnce: run.atMostOnce,
   uniqueKey: run.uniqueKey,
+  uniqueWhile: run.uniqueWhile,
   retention: run.retention,
   trace: run.trace,
   created: run.created,
@@ -376,6 +379,7 @@ const queued = (run: NewRun, state: RunState): RunRow => ({
   outcome: null,
   result: null,
   progress: null,
+  log: null,
   expiresAt: null
 })
 

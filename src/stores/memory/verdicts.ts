@@ -113,4 +113,5 @@ export class Verdicts {
 }
 
 const continues = (last: VerdictRow, row: VerdictRow): boolean =>
-  row.from === last.to && row.kind === last.kind && row.reason === last.reason && row.ref === last.ref
+  row.from === last.to && row.kind === last.kind && row.reason === last.reason && row.ref === last.ref &&
+  row.note === last.note

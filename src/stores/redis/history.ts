@@ -106,12 +106,15 @@ export const make = (db: Database): Verbs<"runs" | "verdicts" | "sweep"> => {
         .slice(0, query.limit))
 
   const select = Effect.fnUntraced(function*(query: RunQuery) {
-    const { going, job, limit } = query
+    const { job, limit, outcomes } = query
+    // what is going has no outcome yet
+    if (outcomes !== undefined && query.going === true) return []
+    const going = outcomes === undefined ? query.going : false
     if (limit <= 0) return []
     if (query.ids !== undefined) return yield* pickNamed(query, query.ids)
     // between two pages a run may have ended, and be met again
     const rows = new Map<string, RunRow>()
-    const filtered = query.incarnation !== undefined || query.task !== undefined
+    const filtered = query.incarnation !== undefined || query.task !== undefined || outcomes !== undefined
     let after: { readonly finished?: number | undefined; readonly id: string } | undefined = query.after === undefined
       ? undefined
       : { finished: query.after.finished ?? undefined, id: query.after.id }
@@ -158,7 +161,8 @@ export const make = (db: Database): Verbs<"runs" | "verdicts" | "sweep"> => {
 const isWanted = (row: RunRow, query: RunQuery): boolean =>
   (query.job === undefined || row.job === query.job) &&
   (query.incarnation === undefined || row.incarnation === query.incarnation) &&
-  (query.task === undefined || row.task === query.task)
+  (query.task === undefined || row.task === query.task) &&
+  (query.outcomes === undefined || (row.outcome !== null && query.outcomes.includes(row.outcome)))
 
 type Place = NonNullable<RunQuery["after"]>
 

@@ -10,11 +10,16 @@ import { StoreError } from "../../SchedulerError.ts"
 import { type Database, script } from "./Database.ts"
 
 /** Grows with every change of the layout. */
-const version = 1
+const version = 2
 
 const lookAtVersion = script(`
-call('SETNX', tag .. ':schema', request.version)
-return { call('GET', tag .. ':schema') }
+local found = call('GET', tag .. ':schema')
+-- an older layout has nothing that this one does not read: only from now on older versions would read it wrongly
+if not found or tonumber(found) < request.version then
+  call('SET', tag .. ':schema', request.version)
+  found = request.version
+end
+return { found }
 `)
 
 /** Refuses what a newer version has written, and writes nothing then. */

@@ -5,7 +5,7 @@
  *
  * @since 0.1.0
  */
-import type { CancelRequest, JobRow, JobState, NewRun, RunRow, RunState, VerdictRow } from "../../JobStore.ts"
+import type { CancelRequest, JobRow, JobState, Limit, NewRun, RunRow, RunState, VerdictRow } from "../../JobStore.ts"
 import type { Reply, Texts } from "./Database.ts"
 
 interface JobHead {
@@ -21,7 +21,11 @@ interface JobHead {
 
 type JobBody =
   & Pick<JobRow, "task" | "lane" | "trigger" | "payload" | "policy" | "tags" | "metadata" | "anchor" | "tz">
-  & { readonly pause?: string | undefined; readonly overrides?: string | undefined }
+  & {
+    readonly taskVersion?: number | undefined
+    readonly pause?: string | undefined
+    readonly overrides?: string | undefined
+  }
 
 /** What a decision changes in a job's head. */
 export const planned = (row: Pick<JobRow, "cursor" | "nextNominal" | "nextDue" | "state" | "updated">) => ({
@@ -38,6 +42,7 @@ export const jobBody = (row: JobRow): string => {
     lane: row.lane,
     trigger: row.trigger,
     payload: row.payload,
+    taskVersion: row.taskVersion,
     policy: row.policy,
     tags: row.tags,
     metadata: row.metadata,
@@ -72,6 +77,8 @@ export const decodeJob = (reply: Reply, at: number): JobRow => {
     lane: body.lane,
     trigger: body.trigger,
     payload: body.payload,
+    // layout 1 did not keep it: there was one version only
+    taskVersion: body.taskVersion ?? 1,
     policy: body.policy,
     tags: body.tags,
     metadata: body.metadata,
@@ -96,8 +103,12 @@ interface RunHead {
   readonly readyAt?: number | undefined
   readonly boost: number
   readonly serial?: number | undefined
+  /** Left out where there are none: the JSON of Lua does not know an empty list from an empty object. */
+  readonly limits?: ReadonlyArray<Limit> | undefined
   readonly atMostOnce?: boolean | undefined
   readonly uniqueKey?: string | undefined
+  /** Left out unless it is for less than the whole run. */
+  readonly uniqueWhile?: "queued" | undefined
   readonly retention: number
 }
 
@@ -116,6 +127,7 @@ interface Progressed extends RunHead {
   readonly outcome?: string
   readonly result?: string
   readonly progress?: string
+  readonly log?: string
   readonly expiresAt?: number
 }
 
@@ -133,8 +145,10 @@ export const encodeRun = (run: NewRun, texts: Texts) => {
     readyAt: run.readyAt ?? undefined,
     boost: run.boost,
     serial: run.serial ?? undefined,
+    limits: run.limits.length === 0 ? undefined : run.limits,
     atMostOnce: run.atMostOnce || undefined,
     uniqueKey: run.uniqueKey ?? undefined,
+    uniqueWhile: run.uniqueWhile === "queued" ? "queued" : undefined,
     retention: run.retention
   }
   const body: RunBody = {
@@ -169,8 +183,10 @@ export const decodeRun = (reply: Reply, at: number): RunRow => {
     readyAt: head.readyAt ?? null,
     boost: head.boost,
     serial: head.serial ?? null,
+    limits: head.limits ?? [],
     atMostOnce: head.atMostOnce ?? false,
     uniqueKey: head.uniqueKey ?? null,
+    uniqueWhile: head.uniqueWhile ?? "going",
     retention: head.retention,
     trace: body.trace ?? null,
     created: body.created,
@@ -187,6 +203,7 @@ export const decodeRun = (reply: Reply, at: number): RunRow => {
     outcome: head.outcome ?? null,
     result: head.result ?? null,
     progress: head.progress ?? null,
+    log: head.log ?? null,
     expiresAt: head.expiresAt ?? null
   }
 }
@@ -201,9 +218,10 @@ export const decodeAll = <A>(reply: Reply, from: number, decode: (reply: Reply, 
   return rows
 }
 
-type Range = Omit<VerdictRow, "from" | "ref" | "count"> & {
+type Range = Omit<VerdictRow, "from" | "ref" | "note" | "count"> & {
   readonly from?: number | undefined
   readonly ref?: string | undefined
+  readonly note?: string | undefined
   readonly count?: number | undefined
 }
 
@@ -211,6 +229,7 @@ export const encodeVerdict = (row: VerdictRow): Range => ({
   ...row,
   from: row.from ?? undefined,
   ref: row.ref ?? undefined,
+  note: row.note ?? undefined,
   count: row.count ?? undefined
 })
 
@@ -224,6 +243,7 @@ export const decodeVerdict = (text: string): VerdictRow => {
     kind: range.kind,
     reason: range.reason,
     ref: range.ref ?? null,
+    note: range.note ?? null,
     count: range.count ?? null,
     decided: range.decided,
     node: range.node

@@ -55,7 +55,7 @@ const note = script(
   `
 local run = load(request.run)
 if run and run.state == 'running' and run.fence == request.fence then
-  run.progress = request.progress
+  run.progress, run.log = request.progress or run.progress, request.log or run.log
   save(request.run, run)
 end
 return {}

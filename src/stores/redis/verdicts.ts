@@ -19,7 +19,7 @@ local function record(range)
     for _, member in ipairs(call('ZRANGEBYSCORE', ranges, range.from, range.from)) do
       local last = cjson.decode(member)
       if last.incarnation == range.incarnation and last.kind == range.kind and last.reason == range.reason
-        and last.ref == range.ref then
+        and last.ref == range.ref and last.note == range.note then
         call('ZREM', ranges, member)
         last.count = last.count and range.count and last.count + range.count
         last.to = range.to

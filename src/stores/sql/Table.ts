@@ -16,11 +16,14 @@ import type { JobRow, RunRow, VerdictRow } from "../../JobStore.ts"
 export interface Column {
   readonly name: string
   readonly type: "text" | "int" | "flag"
+  /** The text is the JSON of a list, and `NULL` where that is empty. */
+  readonly isList?: true
 }
 
 export const text = (name: string): Column => ({ name, type: "text" })
 export const int = (name: string): Column => ({ name, type: "int" })
 export const flag = (name: string): Column => ({ name, type: "flag" })
+export const list = (name: string): Column => ({ name, type: "text", isList: true })
 
 /**
  * The columns that hold the fields of a row.
@@ -42,21 +45,26 @@ const make = <Row>(of: { readonly [Field in keyof Row]: Column }): Table<Row> =>
   return {
     columns,
     of,
-    encode: (row) => fields.map((field, i) => columns[i]!.type === "flag" ? Number(row[field]) : row[field]),
+    encode: (row) => fields.map((field, i) => encode(columns[i]!, row[field])),
     decode: (values) => {
       const row: any = {}
-      for (let i = 0; i < fields.length; i++) {
-        const value = values[i]
-        row[fields[i]] = columns[i]!.type === "flag"
-          ? Number(value) === 1
-          // some drivers answer with a bigint for 64 bits
-          : typeof value === "bigint"
-          ? Number(value)
-          : value
-      }
+      for (let i = 0; i < fields.length; i++) row[fields[i]] = decode(columns[i]!, values[i])
       return row
     }
   }
+}
+
+const encode = ({ isList, type }: Column, value: unknown): unknown => {
+  if (type === "flag") return Number(value)
+  if (isList !== true) return value
+  return (value as ReadonlyArray<unknown>).length === 0 ? null : JSON.stringify(value)
+}
+
+const decode = ({ isList, type }: Column, value: unknown): unknown => {
+  if (type === "flag") return Number(value) === 1
+  if (isList === true) return value === null ? [] : JSON.parse(value as string)
+  // some drivers answer with a bigint for 64 bits
+  return typeof value === "bigint" ? Number(value) : value
 }
 
 /**
@@ -79,6 +87,7 @@ export const jobs = make<JobRow>({
   lane: text("lane"),
   trigger: text("spec"),
   payload: text("payload"),
+  taskVersion: int("task_version"),
   policy: text("policy"),
   tags: text("tags"),
   metadata: text("metadata"),
@@ -109,8 +118,10 @@ export const runs = make<RunRow>({
   readyAt: int("ready_at"),
   boost: int("boost"),
   serial: int("serial"),
+  limits: list("limits"),
   atMostOnce: flag("at_most_once"),
   uniqueKey: text("unique_key"),
+  uniqueWhile: text("unique_while"),
   retention: int("retention"),
   trace: text("trace"),
   created: int("created"),
@@ -127,6 +138,7 @@ export const runs = make<RunRow>({
   outcome: text("outcome"),
   result: text("result"),
   progress: text("progress"),
+  log: text("log"),
   expiresAt: int("expires_at")
 })
 
@@ -149,11 +161,12 @@ export const verdicts = make<VerdictRow>({
   kind: text("kind"),
   reason: text("reason"),
   ref: text("ref"),
+  note: text("note"),
   count: int("occurrences"),
   decided: int("decided"),
   node: text("node")
 })
 
 /** The columns as a list in a statement, under the alias of the table. */
-export const list = (columns: ReadonlyArray<Column>, alias?: string): string =>
+export const names = (columns: ReadonlyArray<Column>, alias?: string): string =>
   columns.map(({ name }) => alias === undefined ? name : `${alias}.${name}`).join(", ")

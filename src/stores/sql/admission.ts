@@ -46,8 +46,10 @@ const arrival = Table.pick(Table.runs, [
   "readyAt",
   "boost",
   "serial",
+  "limits",
   "atMostOnce",
   "uniqueKey",
+  "uniqueWhile",
   "retention",
   "trace",
   "created",
@@ -83,9 +85,9 @@ export interface Admission {
 export const make = (db: Database): Admission => {
   const { dialect, ns, runs, sql } = db
   const lock = Families.lock(db)
-  const columns = sql.literal(Table.list(newColumns))
+  const columns = sql.literal(Table.names(newColumns))
   const whereFree = sql.literal(dialect.whereFree("id"))
-  const candidate = sql.literal(Table.list(waiting.columns, "r"))
+  const candidate = sql.literal(Table.names(waiting.columns, "r"))
   const move = dialect.update({
     table: db.named("runs"),
     set: { state: "k.state", order_at: "k.order_at", wake_at: "k.wake_at", blocked_at: "NULL" },

@@ -23,7 +23,7 @@ const wokenPerStatement = 1000
 
 export const make = (db: Database, admission: Admission): Verbs<"enqueue" | "claim"> => {
   const { dialect, ns, runs, sql } = db
-  const wanted = sql.literal(Table.list(Table.runs.columns, "r"))
+  const wanted = sql.literal(Table.names(Table.runs.columns, "r"))
   const place = sql.literal("r.lane, r.order_at, r.id")
   const skipLocked = sql.literal(dialect.skipLocked)
   const union = sql.join(" UNION ALL ", false)

@@ -16,8 +16,8 @@ const ranges = [verdict.job, verdict.incarnation, verdict.to]
 export const make = (db: Database): Verbs<"runs" | "verdicts" | "sweep"> => {
   const { dialect, ns, runs, sql, verdicts } = db
   const skipLocked = sql.literal(dialect.skipLocked)
-  const wanted = sql.literal(Table.list(Table.runs.columns, "r"))
-  const verdictColumns = sql.literal(Table.list(Table.verdicts.columns, "v"))
+  const wanted = sql.literal(Table.names(Table.runs.columns, "r"))
+  const verdictColumns = sql.literal(Table.names(Table.verdicts.columns, "v"))
 
   /** Going runs stand in one of four places, each with an index of its own; together they are all. */
   const goingIds = sql`SELECT id FROM ${runs} WHERE ns = ${ns} AND lane IS NOT NULL AND order_at IS NOT NULL
@@ -30,6 +30,7 @@ export const make = (db: Database): Verbs<"runs" | "verdicts" | "sweep"> => {
     if (query.job !== undefined) filters.push(sql`r.job = ${query.job}`)
     if (query.incarnation !== undefined) filters.push(sql`r.incarnation = ${query.incarnation}`)
     if (query.task !== undefined) filters.push(sql`r.task = ${query.task}`)
+    if (query.outcomes !== undefined) filters.push(sql`${sql.in("r.outcome", query.outcomes)}`)
     return filters
   }
 
@@ -85,7 +86,10 @@ export const make = (db: Database): Verbs<"runs" | "verdicts" | "sweep"> => {
     const { after, limit } = query
     if (limit <= 0) return []
     if (query.ids !== undefined) return yield* named(query, query.ids)
-    const first = query.going === false || (after !== undefined && after.finished !== null) ? [] : yield* going(query)
+    const first =
+      query.going === false || query.outcomes !== undefined || (after !== undefined && after.finished !== null)
+        ? []
+        : yield* going(query)
     if (query.going === true || first.length === limit) return first
     return [...first, ...yield* done(query, limit - first.length)]
   })

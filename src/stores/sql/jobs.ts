@@ -14,8 +14,8 @@ const ids = [Table.jobs.of.id]
 export const make = (db: Database): Verbs<"insertJobs" | "jobs"> => {
   const { dialect, jobs, ns, sql } = db
   const whereFree = sql.literal(dialect.whereFree("id"))
-  const columns = sql.literal(Table.list(Table.jobs.columns))
-  const wanted = sql.literal(Table.list(Table.jobs.columns, "j"))
+  const columns = sql.literal(Table.names(Table.jobs.columns))
+  const wanted = sql.literal(Table.names(Table.jobs.columns, "j"))
 
   const insert = Effect.fnUntraced(function*(rows: ReadonlyArray<JobRow>) {
     const inserted = yield* forRows(

@@ -81,8 +81,46 @@ const createTables = (sql: SqlClient, tables: Tables) => {
   )
 }
 
+/**
+ * Limits that hold for all nodes, and what runs and verdicts have to say.
+ *
+ * - `places`: what runs carry limits. `queued_at` is `NULL` while the run has a place under the limit, and its rank while it waits for one
+ * - `rates`: how far the bucket of a rate is drawn: until this microsecond it is not full again
+ */
+const addLimits = (sql: SqlClient, tables: Tables) => {
+  const { intType: int, keyType: key, textType: text } = tables.dialect
+  const table = nameIn(tables)
+  const on = (name: string, of: string) => `${tables.prefix}${name} ON ${table(of)}`
+  return Effect.forEach(
+    [
+      `ALTER TABLE ${table("jobs")} ADD COLUMN task_version ${int} NOT NULL DEFAULT 1`,
+      `ALTER TABLE ${table("verdicts")} ADD COLUMN note ${text}`,
+      `ALTER TABLE ${table("runs")} ADD COLUMN log ${text}`,
+      `ALTER TABLE ${table("runs")} ADD COLUMN limits ${text}`,
+      `ALTER TABLE ${table("runs")} ADD COLUMN unique_while ${key} NOT NULL DEFAULT 'going'`,
+      // meant for what became the tables below, and never written
+      `ALTER TABLE ${table("runs")} DROP COLUMN bucket`,
+      `DROP TABLE ${table("buckets")}`,
+      `DROP TABLE ${table("docs")}`,
+
+      `CREATE TABLE ${table("places")} (
+      ns ${key} NOT NULL, run ${key} NOT NULL, name ${key} NOT NULL, most ${int} NOT NULL, queued_at ${int},
+      PRIMARY KEY (ns, run, name))`,
+      `CREATE INDEX ${on("places_queue", "places")} (ns, name, queued_at, run)`,
+
+      `CREATE TABLE ${table("rates")} (
+      ns ${key} NOT NULL, name ${key} NOT NULL, full_at ${int} NOT NULL,
+      PRIMARY KEY (ns, name))`,
+      `CREATE INDEX ${on("rates_full", "rates")} (ns, full_at)`
+    ],
+    (statement) => sql.unsafe(statement),
+    { discard: true }
+  )
+}
+
 const versions = (sql: SqlClient, tables: Tables) => ({
-  "0001_tables": createTables(sql, tables)
+  "0001_tables": createTables(sql, tables),
+  "0002_limits": addLimits(sql, tables)
 })
 
 /**
@@ -91,7 +129,7 @@ const versions = (sql: SqlClient, tables: Tables) => ({
  * @category constants
  * @since 0.1.0
  */
-export const version = 1
+export const version = 2
 
 /** The version of the tables in the database; 0 if there are none. */
 const versionOf = (sql: SqlClient, tables: Tables): Effect.Effect<number, SqlError> => {

@@ -27,7 +27,7 @@ const extended = [verdict.job, verdict.incarnation, verdict.to, verdict.count, e
 
 export const make = (db: Database, admission: Admission, standings: Standings): Verbs<"due" | "commit"> => {
   const { dialect, jobs, ns, runs, sql, verdicts } = db
-  const wanted = sql.literal(Table.list(Table.jobs.columns, "j"))
+  const wanted = sql.literal(Table.names(Table.jobs.columns, "j"))
   const lockJobs = sql.literal(dialect.forUpdate("j", "id"))
   const advance = dialect.update({
     table: db.named("jobs"),
@@ -50,8 +50,8 @@ export const make = (db: Database, admission: Admission, standings: Standings): 
     set: { to_at: "k.to_at", occurrences: "k.occurrences" },
     on: "t.job = k.job AND t.incarnation = k.incarnation AND t.to_at = k.extended_to"
   })
-  const verdictColumns = sql.literal(Table.list(Table.verdicts.columns))
-  const lastColumns = sql.literal(Table.list(Table.verdicts.columns, "v"))
+  const verdictColumns = sql.literal(Table.names(Table.verdicts.columns))
+  const lastColumns = sql.literal(Table.names(Table.verdicts.columns, "v"))
 
   const due = Effect.fnUntraced(function*({ limit, now }: { readonly now: number; readonly limit: number }) {
     const rows = yield* sql`SELECT ${wanted} FROM ${jobs} j WHERE j.ns = ${ns} AND j.next_due <= ${now}
@@ -219,7 +219,8 @@ export const make = (db: Database, admission: Admission, standings: Standings): 
 }
 
 const continues = (last: VerdictRow, row: VerdictRow): boolean =>
-  row.from === last.to && row.kind === last.kind && row.reason === last.reason && row.ref === last.ref
+  row.from === last.to && row.kind === last.kind && row.reason === last.reason && row.ref === last.ref &&
+  row.note === last.note
 
 const replacement = (id: string, row: Parameters<typeof Table.jobs.encode>[0]): Values =>
   Table.jobs.encode({ ...row, id }).filter((_, i) => replaced.includes(Table.jobs.columns[i]!))

@@ -64,11 +64,16 @@ export const make = (db: Database, admission: Admission, standings: Standings): 
   return {
     settle: ({ now, settlements }) =>
       settlements.length === 0 ? Effect.succeed([]) : sql.withTransaction(settle(settlements, now)),
-    note: ({ fence, progress, run }) =>
-      Effect.asVoid(
-        sql`UPDATE ${runs} SET progress = ${progress}
+    note: ({ fence, log, progress, run }) => {
+      const kept = [
+        ...progress === undefined ? [] : [sql`progress = ${progress}`],
+        ...log === undefined ? [] : [sql`log = ${log}`]
+      ]
+      return kept.length === 0 ? Effect.void : Effect.asVoid(
+        sql`UPDATE ${runs} SET ${sql.csv(kept)}
             WHERE ns = ${ns} AND id = ${run} AND fence = ${fence} AND state = 'running'`
-      ),
+      )
+    },
     cancel: (request) => sql.withTransaction(cancel(request))
   }
 }

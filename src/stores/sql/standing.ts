@@ -90,7 +90,7 @@ export interface Standings {
 
 export const make = (db: Database): Standings => {
   const { dialect, ns, runs, sql } = db
-  const columns = sql.literal(Table.list(row.columns, "r"))
+  const columns = sql.literal(Table.names(row.columns, "r"))
   const lock = sql.literal(dialect.forUpdate("r", "id"))
   const update = dialect.update({
     table: db.named("runs"),

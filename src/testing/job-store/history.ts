@@ -71,6 +71,29 @@ export const history = chapter("history", {
     assert.deepEqual(yield* ids({ job: "nobody" }), [])
   },
 
+  "runs are found by how they ended": function*(store) {
+    const outcomes = ["succeeded", "failed", "cancelled"]
+    yield* store.enqueue({
+      runs: ["a", "b", "c", "d", "e", "f"].map((id) => run(id, id < "d" ? { job: "j", incarnation: "i1" } : {})),
+      now: at(0)
+    })
+    const claimed = yield* claim(store, at(1), 5)
+    yield* store.settle({
+      settlements: claimed.map((row, n) => done(row, at(n), { outcome: outcomes[n % 3]! })),
+      now: at(10)
+    })
+    const ids = (query: Omit<RunQuery, "limit">, limit = 9) => Effect.map(store.runs({ ...query, limit }), idsOf)
+    assert.deepEqual(yield* ids({ outcomes: ["succeeded"] }), ["d", "a"])
+    assert.deepEqual(yield* ids({ outcomes: ["failed", "cancelled"] }), ["e", "c", "b"])
+    assert.deepEqual(yield* ids({ outcomes: ["failed", "cancelled"] }, 2), ["e", "c"])
+    assert.deepEqual(yield* inPages(store, { outcomes: ["failed", "cancelled"] }, 1), ["e", "c", "b"])
+    assert.deepEqual(yield* ids({ outcomes: ["failed", "cancelled"], job: "j" }), ["c", "b"])
+    assert.deepEqual(yield* ids({ outcomes: ["failed"], ids: ["a", "b", "f"] }), ["b"])
+    assert.deepEqual(yield* ids({ outcomes: ["failed"], going: false }), ["e", "b"])
+    assert.deepEqual(yield* ids({ outcomes: ["failed"], going: true }), [])
+    assert.deepEqual(yield* ids({ outcomes: [] }), [])
+  },
+
   "verdicts come newest first, in pages, and by instant": function*(store) {
     yield* store.insertJobs([job("a"), job("b")])
     const verdicts = [

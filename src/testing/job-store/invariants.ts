@@ -49,7 +49,8 @@ const tiled = (verdicts: ReadonlyArray<VerdictRow>): void => {
     const [newer, older] = [verdicts[n - 1]!, verdicts[n]!]
     const show = `${JSON.stringify(older)} and ${JSON.stringify(newer)}`
     assert.ok(newer.from !== null && newer.from >= older.to, `verdicts overlap: ${show}`)
-    const isSame = newer.kind === older.kind && newer.reason === older.reason && newer.ref === older.ref
+    const isSame = newer.kind === older.kind && newer.reason === older.reason && newer.ref === older.ref &&
+      newer.note === older.note
     assert.ok(newer.from > older.to || !isSame, `equal verdicts that meet were not made one: ${show}`)
   }
 }

@@ -173,8 +173,10 @@ export const planning = chapter("planning", {
       policy: `{"q":1}`,
       boost: 250,
       serial: 4,
+      limits: [{ key: "task:Ł", max: 3 }, { key: "a", max: 1 }],
       atMostOnce: true,
       uniqueKey: "key",
+      uniqueWhile: "queued",
       trace: "00-ab-cd-01",
       created: at(1001)
     })
@@ -194,6 +196,7 @@ export const planning = chapter("planning", {
       outcome: null,
       result: null,
       progress: null,
+      log: null,
       expiresAt: null
     })
   },
@@ -266,6 +269,20 @@ export const planning = chapter("planning", {
     assert.deepEqual(rows.map(({ count, from, to }) => ({ count, from, to })), [{ count: 3, from: null, to: at(3000) }])
   },
 
+  "what a verdict goes back to is kept, and equal notes make one stretch": function*(store) {
+    yield* store.insertJobs([job("a")])
+    const note = `{"reason":"\u017cniwa","by":"me"}`
+    const verdicts = [
+      verdict(job("a"), null, at(1000), { reason: "paused", note }),
+      verdict(job("a"), at(1000), at(2000), { reason: "paused", note })
+    ]
+    yield* store.commit({ changes: [advance(job("a"), at(2000), { verdicts })], now: at(2000) })
+    assert.deepEqual(
+      (yield* store.verdicts({ job: "a", limit: 10 })).map(({ count, from, note, to }) => ({ count, from, note, to })),
+      [{ count: 2, from: null, note, to: at(2000) }]
+    )
+  },
+
   "verdicts of one decision extend each other, and an unknown count stays unknown": function*(store) {
     yield* store.insertJobs([job("a")])
     const verdicts = [
@@ -282,7 +299,7 @@ export const planning = chapter("planning", {
     }])
   },
 
-  "a gap, another reason, kind, ref or incarnation begins a new stretch": function*(store) {
+  "a gap, another reason, kind, ref, note or incarnation begins a new stretch": function*(store) {
     yield* store.insertJobs([job("a")])
     const other = job("a", { incarnation: "i0" })
     const verdicts = [
@@ -291,12 +308,14 @@ export const planning = chapter("planning", {
       verdict(job("a"), at(30), at(40), { reason: "paused" }),
       verdict(job("a"), at(40), at(50), { reason: "paused", kind: "missed" }),
       verdict(job("a"), at(50), at(60), { reason: "paused", kind: "missed", ref: "r" }),
-      verdict(other, at(60), at(70), { reason: "paused", kind: "missed", ref: "r" })
+      verdict(job("a"), at(60), at(65), { reason: "paused", kind: "missed", ref: "r", note: `{"by":"me"}` }),
+      verdict(job("a"), at(65), at(67), { reason: "paused", kind: "missed", ref: "r", note: `{"by":"you"}` }),
+      verdict(other, at(67), at(70), { reason: "paused", kind: "missed", ref: "r", note: `{"by":"you"}` })
     ]
     yield* store.commit({ changes: [advance(job("a"), at(3000), { verdicts })], now: at(3000) })
     assert.deepEqual(
       (yield* store.verdicts({ job: "a", limit: 10 })).map(({ to }) => to),
-      [at(70), at(60), at(50), at(40), at(30), at(10)]
+      [at(70), at(67), at(65), at(60), at(50), at(40), at(30), at(10)]
     )
   }
 })

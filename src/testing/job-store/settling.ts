@@ -152,5 +152,19 @@ export const settling = chapter("settle and note", {
     yield* store.settle({ settlements: [done(claimed!, at(2))], now: at(2) })
     yield* store.note({ run: "a", fence: 1, progress: "too late" })
     assert.equal((yield* runOf(store, "a")).progress, "10%")
+  },
+
+  "what a report leaves out stays as it is": function*(store) {
+    yield* store.enqueue({ runs: [run("a")], now: at(0) })
+    yield* claim(store, at(1))
+    yield* store.note({ run: "a", fence: 1, progress: "10%" })
+    yield* store.note({ run: "a", fence: 1, log: `["one"]` })
+    has(yield* runOf(store, "a"), { progress: "10%", log: `["one"]` })
+    yield* store.note({ run: "a", fence: 1 })
+    yield* store.note({ run: "a", fence: 1, progress: "20%", log: `["one","two"]` })
+    has(yield* runOf(store, "a"), { progress: "20%", log: `["one","two"]` })
+    yield* store.settle({ settlements: [retry({ id: "a", fence: 1 }, at(3))], now: at(2) })
+    yield* claim(store, at(3))
+    has(yield* runOf(store, "a"), { progress: "20%", log: `["one","two"]` })
   }
 })

@@ -113,8 +113,9 @@ export const walk = (
         return move(row, nominal, { runs: [occurrence(row, nominal, fields)], cancel })
       }
       const reason = choices.pick(["overlap", "excluded"])
+      const note = choices.percent(20) ? `{"by":"me"}` : null
       const count = choices.percent(80) ? 1 : null
-      return move(row, nominal, { verdicts: [verdict(row, row.cursor, nominal, { reason, count })] })
+      return move(row, nominal, { verdicts: [verdict(row, row.cursor, nominal, { reason, note, count })] })
     }
 
     const edit = (row: JobRow): Change => {
@@ -282,7 +283,11 @@ export const walk = (
         take: () => {
           if (claims.length === 0) return Effect.void
           const { fence, id } = choices.pick(claims)
-          return repeatable((store) => store.note({ run: id, fence, progress: `${now}` }))
+          const kept = {
+            ...(choices.percent(60) ? { progress: `${now}` } : {}),
+            ...(choices.percent(50) ? { log: `[${now}]` } : {})
+          }
+          return repeatable((store) => store.note({ run: id, fence, ...kept }))
         }
       },
       cancel: {
@@ -348,6 +353,7 @@ export const walk = (
             ...(last === undefined || choices.percent(50) ? {} : { after: { finished: last.finished, id: last.id } }),
             ...(choices.percent(50) ? {} : { job: choices.pick(jobIds) }),
             ...(choices.percent(70) ? {} : { going: choices.percent(50) }),
+            ...(choices.percent(70) ? {} : { outcomes: choices.some(["succeeded", "failed", "cancelled"], 60) }),
             limit: 1 + choices.below(10)
           }
           return Effect.asVoid(ask((store) => store.runs(query)))

@@ -1,5 +1,5 @@
 /**
- * What released versions wrote stays readable. `schema-1.sql` is a database of version 1 as text, `schema-1.json` is what its store answers.
+ * What released versions wrote stays readable. `schema-1.sql` is a database of version 1 as text, `schema-1.json` is what its store answered.
  * A fixture is written once, when its version is released (`WRITE_FIXTURES=1 npx vitest run test/stores/sqlite/fixtures`), and not edited.
  */
 import { assert, describe, it } from "@effect/vitest"
@@ -9,9 +9,13 @@ import * as Effect from "effect/Effect"
 import { readFileSync, writeFileSync } from "node:fs"
 import { DatabaseSync } from "node:sqlite"
 import { JobStore, type Service } from "../../../src/JobStore.ts"
+import { asToday } from "../fixtures/later.ts"
 import { dump, temporaryFile } from "./files.ts"
 
 const { at, job, occurrence, run } = Suite
+
+/** The version of the tables today. */
+const newest = 2
 
 const fixture = (name: string) => new URL(`../fixtures/${name}`, import.meta.url)
 
@@ -29,7 +33,8 @@ const populate = Effect.fnUntraced(function*(store: Service) {
   const active = job("active", {
     tags: `["a","b"]`,
     metadata: `{"owner":"Zoë 😀"}`,
-    payload: `{"text":"it's \\"quoted\\""}`
+    payload: `{"text":"it's \\"quoted\\""}`,
+    taskVersion: 2
   })
   const paused = job("paused", { state: "paused", nextDue: null, pause: `{"reason":"holidays","by":"me"}` })
   const over = job("over", { state: "done", nextDue: null, nextNominal: null, cursor: at(10) })
@@ -56,7 +61,7 @@ const populate = Effect.fnUntraced(function*(store: Service) {
         ]
       }),
       Suite.replace(paused, { updated: at(5) }, {
-        verdicts: [Suite.verdict(paused, null, at(900), { reason: "paused" })]
+        verdicts: [Suite.verdict(paused, null, at(900), { reason: "paused", note: `{"reason":"holidays","by":"me"}` })]
       })
     ]
   })
@@ -67,7 +72,10 @@ const populate = Effect.fnUntraced(function*(store: Service) {
       run("waiting", { readyAt: at(60_000), uniqueKey: "taken" }),
       run("once", { atMostOnce: true }),
       run("retried"),
-      run("failed", { origin: "manual", taskVersion: 3 })
+      run("failed", { origin: "manual", taskVersion: 3 }),
+      run("debounced", { readyAt: at(65_000), uniqueKey: "while queued", uniqueWhile: "queued" }),
+      run("limited", { lane: "x/A", limits: [{ key: "a", max: 1 }] }),
+      run("limited too", { lane: "x/A", planned: at(1), limits: [{ key: "a", max: 1 }, { key: "b", max: 2 }] })
     ]
   })
   yield* store.beat({ id: "n1", host: "here", pid: 1, expiresAt: at(30_000) })
@@ -85,7 +93,7 @@ const populate = Effect.fnUntraced(function*(store: Service) {
       })
     ]
   })
-  yield* store.note({ run: "once", fence: 1, progress: `{"at":0.5}` })
+  yield* store.note({ run: "once", fence: 1, progress: `{"at":0.5}`, log: `[{"at":1,"message":"half"}]` })
   yield* store.cancel({ runs: ["once"], request: { reason: "too late", by: "me" }, now: at(1200) })
 })
 
@@ -103,27 +111,31 @@ describe("fixtures", () => {
         return yield* everything(store)
       }).pipe(Effect.provide(open(filename)))
       writeFileSync(
-        fixture("schema-1.sql"),
-        dump(filename).replace(/'\d{4}-\d\d-\d\d \d\d:\d\d:\d\d'/, "'2026-01-01 00:00:00'")
+        fixture(`schema-${newest}.sql`),
+        dump(filename).replace(/'\d{4}-\d\d-\d\d \d\d:\d\d:\d\d'/g, "'2026-01-01 00:00:00'")
       )
-      writeFileSync(fixture("schema-1.json"), JSON.stringify(rows, null, 2) + "\n")
+      writeFileSync(fixture(`schema-${newest}.json`), JSON.stringify(rows, null, 2) + "\n")
     }))
 
-  const restored = Effect.gen(function*() {
+  const restored = Effect.fnUntraced(function*(version: number) {
     const filename = yield* temporaryFile
     const db = new DatabaseSync(filename)
-    db.exec(readFileSync(fixture("schema-1.sql"), "utf8"))
+    db.exec(readFileSync(fixture(`schema-${version}.sql`), "utf8"))
     db.close()
     return filename
   })
 
-  it.effect("rows of version 1 are read as they were written", () =>
+  const schema = (text: string) => text.split(/;\n/).filter((statement) => statement.startsWith("CREATE"))
+  const schemaOf = (version: number) => schema(readFileSync(fixture(`schema-${version}.sql`), "utf8"))
+
+  it.effect.each([1, 2])("rows of version %i are read as they were written", (version) =>
     Effect.gen(function*() {
-      const rows = yield* Effect.flatMap(JobStore, everything).pipe(Effect.provide(open(yield* restored)))
-      assert.deepStrictEqual(rows as unknown, JSON.parse(readFileSync(fixture("schema-1.json"), "utf8")))
+      const rows = yield* Effect.flatMap(JobStore, everything).pipe(Effect.provide(open(yield* restored(version))))
+      const written = JSON.parse(readFileSync(fixture(`schema-${version}.json`), "utf8"))
+      assert.deepEqual(rows as unknown, asToday(version, written))
     }))
 
-  it.effect("work of version 1 goes on", () =>
+  it.effect.each([1, 2])("work of version %i goes on", (version) =>
     Effect.gen(function*() {
       const store = yield* JobStore
       const due = yield* store.due({ now: at(10_000), limit: 10 })
@@ -141,16 +153,23 @@ describe("fixtures", () => {
         ["ok"]
       )
       const { runs } = yield* store.claim({ node: "n3", lanes: ["default/Task"], limit: 10, now: at(80_000) })
-      assert.sameMembers(runs.map(({ id }) => id), ["y", `active:i1:${at(2)}`, "retried", "waiting"])
+      const claimed = ["y", `active:i1:${at(2)}`, "retried", "waiting", ...version > 1 ? ["debounced"] : []]
+      assert.sameMembers(runs.map(({ id }) => id), claimed)
       const { abandoned } = yield* store.reap({ now: at(90_000), includeExpired: true, limit: 10 })
       assert.deepStrictEqual(abandoned, ["once"])
-    }).pipe((test) => Effect.flatMap(restored, (filename) => Effect.provide(test, open(filename)))))
+    }).pipe((test) => Effect.flatMap(restored(version), (filename) => Effect.provide(test, open(filename)))))
 
   it.effect("a fresh database has the tables of the fixture: a released version is never edited", () =>
     Effect.gen(function*() {
       const filename = yield* temporaryFile
       yield* Effect.provide(Effect.asVoid(JobStore), open(filename))
-      const schema = (text: string) => text.split(/;\n/).filter((statement) => statement.startsWith("CREATE"))
-      assert.deepStrictEqual(schema(dump(filename)), schema(readFileSync(fixture("schema-1.sql"), "utf8")))
+      assert.deepStrictEqual(schema(dump(filename)), schemaOf(newest))
+    }))
+
+  it.effect("an old database comes to have the same tables as a fresh one", () =>
+    Effect.gen(function*() {
+      const filename = yield* restored(1)
+      yield* Effect.provide(Effect.asVoid(JobStore), open(filename))
+      assert.sameMembers(schema(dump(filename)), schemaOf(newest))
     }))
 })
