@@ -78,7 +78,7 @@ export interface Run {
   readonly fence: number
   readonly node: string | undefined
   readonly outcome: Outcome | undefined
-  /** The encoded success, error or defect; see `Task` for the typed form. */
+  /** The encoded success, error or defect; `Scheduler.result` gives the typed form. */
   readonly result: unknown
   /** What its handler last said with `CurrentRun.progress`. */
   readonly progress: unknown

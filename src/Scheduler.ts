@@ -295,6 +295,19 @@ export interface Verbs {
     ...options: undefined extends Task.Payload<T> ? [options?: RunOptions<T>] : [options: RunOptions<T>]
   ) => Effect.Effect<Task.Success<T>, Task.Error<T> | RunFailed | InvalidOption | StoreError | WaitInTransaction>
 
+  /**
+   * What a run of the task came to, whoever asked for it and on whatever node it was carried out: its handler's success or typed error, or
+   * `RunFailed` when it ended otherwise. Waits until it is done. May be asked any number of times until the run is forgotten (see the policy
+   * `retention`), and gives `RunNotFound` from then on.
+   */
+  readonly result: <T extends Task.Any>(
+    task: T,
+    run: string
+  ) => Effect.Effect<
+    Task.Success<T>,
+    Task.Error<T> | RunFailed | RunNotFound | InvalidOption | StoreError | WaitInTransaction
+  >
+
   readonly get: (id: string) => Effect.Effect<Job.Job, JobNotFound | StoreError>
   readonly list: (options?: ListOptions) => Effect.Effect<ReadonlyArray<Job.Job>, StoreError>
 

@@ -64,6 +64,11 @@ export const program = Effect.gen(function*() {
     | SchedulerError.WaitInTransaction
   >(true)
 
+  const pages = yield* scheduler.result(Digest, "some run")
+  same<typeof pages, number>(true)
+  const notSent = yield* Effect.flip(scheduler.result(Digest, "some run"))
+  same<typeof notSent, typeof failure | SchedulerError.RunNotFound>(true)
+
   // @ts-expect-error a task with a payload needs it
   yield* scheduler.schedule(Digest, { trigger })
   // @ts-expect-error a task with a payload needs it

@@ -27,6 +27,7 @@ import * as Jobs from "./jobs.ts"
 import { find } from "./lookup.ts"
 import * as Pausing from "./pausing.ts"
 import { remove } from "./removal.ts"
+import { awaitDone } from "./results.ts"
 import * as Runs from "./runs.ts"
 
 /** The one task that carries all closures of a scheduler; which closure is meant is said by the job, or by an ad-hoc run's id. */
@@ -166,7 +167,7 @@ export const repeat = Effect.fnUntraced(function*<A, E, R, Out, E2, R2>(
     const body = Effect.scoped(Effect.provideContext(effect as Effect.Effect<A, E, never>, context as never))
     closures.bodies.set(run, Effect.onExit(body, (ended) => Effect.sync(() => exit = ended)) as Body)
     yield* Effect.orDie(Runs.enqueue(core, Closure, { id: run }))
-    yield* Effect.orDie(Runs.awaitDone(core, run)).pipe(
+    yield* Effect.orDie(awaitDone(core, run)).pipe(
       Effect.onInterrupt(() => endRun(core, run)),
       Effect.ensuring(Effect.sync(() => closures.bodies.delete(run)))
     )

@@ -1,17 +1,16 @@
 /**
- * The verbs on runs: asking for one, and waiting for what becomes of it.
+ * Asking for runs.
  */
 import * as Effect from "effect/Effect"
 import type * as JobStore from "../JobStore.ts"
 import type * as Policy from "../Policy.ts"
-import { type InvalidOption, RunFailed, type StoreError } from "../SchedulerError.ts"
+import type { InvalidOption, StoreError } from "../SchedulerError.ts"
 import type * as Task from "../Task.ts"
 import { ofRun } from "./announce.ts"
-import { codecsOf, encodePayload } from "./codecs.ts"
+import { encodePayload } from "./codecs.ts"
 import { type Core, laneOf, now, wakeWorkers } from "./core.ts"
 import { checkId, type Definition, policyOf } from "./definition.ts"
 import { freshId } from "./freshId.ts"
-import { untilSettled } from "./waiting.ts"
 
 /** An ad-hoc run as a caller asks for it, untyped. */
 export interface Request extends Policy.Options {
@@ -77,34 +76,3 @@ export const enqueue = (
   task: Task.Any,
   request: Request
 ): Effect.Effect<string, InvalidOption | StoreError> => Effect.map(enqueueAll(core, task, [request]), ([id]) => id!)
-
-/** The run when it is done. Whoever stops waiting leaves the run as it is. */
-export const awaitDone = Effect.fnUntraced(function*(core: Core, id: string) {
-  return yield* untilSettled(
-    core,
-    id,
-    Effect.gen(function*() {
-      const [row] = yield* core.store.runs({ ids: [id], limit: 1 })
-      if (row === undefined) {
-        return yield* new RunFailed({ run: id, outcome: "unknown", detail: "no such run, or it is forgotten already" })
-      }
-      return row.state === "done" ? row : undefined
-    })
-  )
-})
-
-/** What a run came to: its handler's success, its typed error, or `RunFailed`. */
-export const outcomeOf = Effect.fnUntraced(function*(task: Task.Any, row: JobStore.RunRow) {
-  const codecs = codecsOf(task)
-  if (row.outcome === "succeeded") {
-    return yield* Effect.orDie(codecs.success.decode(row.result ?? "null"))
-  }
-  if (row.outcome === "failed") {
-    return yield* Effect.flatMap(Effect.orDie(codecs.error.decode(row.result ?? "null")), Effect.fail)
-  }
-  return yield* new RunFailed({
-    run: row.id,
-    outcome: row.outcome ?? "unknown",
-    detail: row.result ?? row.cancel ?? ""
-  })
-})

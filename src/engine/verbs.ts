@@ -20,6 +20,7 @@ import * as Jobs from "./jobs.ts"
 import { find } from "./lookup.ts"
 import * as Pausing from "./pausing.ts"
 import { remove, type RemoveOptions } from "./removal.ts"
+import { result, resultOf } from "./results.ts"
 import * as Runs from "./runs.ts"
 
 /** See `Scheduler.PauseOptions`. */
@@ -74,8 +75,9 @@ export const make = (core: Core) => {
     run: Effect.fnUntraced(function*(task: Task.Any, request?: Runs.Request) {
       yield* refuseInTransaction("run")
       const id = yield* Runs.enqueue(core, task, request ?? {})
-      return yield* Runs.outcomeOf(task, yield* Runs.awaitDone(core, id))
+      return yield* resultOf(core, task, id)
     }),
+    result: (task: Task.Any, run: string) => Effect.andThen(refuseInTransaction("result"), result(core, task, run)),
     get: (id: string) =>
       Effect.flatMap(
         find(core, id),

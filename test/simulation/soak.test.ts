@@ -10,6 +10,7 @@ import * as Engine from "../../src/engine/Engine.ts"
 import * as Events from "../../src/engine/events.ts"
 import * as Jobs from "../../src/engine/jobs.ts"
 import { remove } from "../../src/engine/removal.ts"
+import { awaitDone } from "../../src/engine/results.ts"
 import * as Runs from "../../src/engine/runs.ts"
 import { counting } from "../support/counting.ts"
 import { turns } from "../support/world.ts"
@@ -66,8 +67,8 @@ it.effect("after 20,000 runs nothing is left behind", () =>
         const id = yield* Runs.enqueue(core, Soaked, {})
         // Some wait to the end, some lose patience.
         const waiting: Effect.Effect<unknown, unknown> = moods.chance(0.1)
-          ? Effect.timeoutOption(Runs.awaitDone(core, id), moods.int(1, 3_000))
-          : Runs.awaitDone(core, id)
+          ? Effect.timeoutOption(awaitDone(core, id), moods.int(1, 3_000))
+          : awaitDone(core, id)
         if (moods.chance(0.3)) yield* Effect.forkChild(Effect.exit(waiting), { startImmediately: true })
       }
       yield* TestClock.adjust("20 seconds")
