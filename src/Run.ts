@@ -224,6 +224,13 @@ export class CurrentRun extends Context.Service<CurrentRun, {
    * lost may be lost with it, as those are that a store does not take.
    */
   readonly log: (message: string) => Effect.Effect<void>
+  /**
+   * Ends this attempt here and runs the handler again after a while, from its beginning; nothing after it is executed, finalizers are.
+   * The attempt does not count, no retry is used up, and a job that is `atMostOnce` may snooze too, because nothing is lost. Until then
+   * the run is going: it waits like one that is retried. There is no bound on how often: events (`RunSnoozed`) and `fence`, which grows
+   * with each claim, show it. A duration that is none, or endless, is a defect.
+   */
+  readonly snooze: (duration: Duration.Input) => Effect.Effect<never>
   /** Grows with each claim: hand it to a resource that must refuse a node which lost its claim. */
   readonly fence: number
 }>()("effect-scheduler/Run/CurrentRun") {}

@@ -79,6 +79,8 @@ export type SchedulerEvent =
     readonly readyAt: DateTime.Utc
     readonly error: unknown
   }
+  /** Its handler asked to be run again later; the attempt does not count. */
+  | OfRun & { readonly _tag: "RunSnoozed"; readonly readyAt: DateTime.Utc }
   /** The run is over. */
   | OfRun & {
     readonly _tag: "RunEnded"

@@ -16,6 +16,8 @@ export type Stop =
   | "lost"
   /** The node's lease ran out while the store did not answer: somebody else may decide that the run is lost. */
   | "expired"
+  /** Its handler asked to be run again later: the attempt does not count. */
+  | "snooze"
 
 /** How an attempt ended; texts are encoded JSON. */
 export type Ended =
@@ -24,13 +26,16 @@ export type Ended =
   | { readonly _tag: "TimedOut"; readonly error: string }
   | { readonly _tag: "Died"; readonly defect: string }
   /** `by` is undefined when the handler interrupted itself. */
-  | { readonly _tag: "Interrupted"; readonly by: Stop | undefined }
+  | { readonly _tag: "Interrupted"; readonly by: Exclude<Stop, "snooze"> | undefined }
+  /** The handler asked to be run again at an instant. */
+  | { readonly _tag: "Snoozed"; readonly until: number }
   | { readonly _tag: "DeadlineMissed" }
   | { readonly _tag: "Undecodable"; readonly error: string }
 
 export type Next =
   | { readonly _tag: "Done"; readonly outcome: Outcome; readonly result: string | null; readonly counts: boolean }
   | { readonly _tag: "Retry"; readonly readyAt: number }
+  | { readonly _tag: "Snooze"; readonly readyAt: number }
   | { readonly _tag: "Release" }
   | { readonly _tag: "Nothing" }
 
@@ -55,6 +60,8 @@ export const settle = (input: {
         : done(ended._tag === "Failure" ? "failed" : "timedOut", ended.error)
     case "Died":
       return done("died", ended.defect)
+    case "Snoozed":
+      return { _tag: "Snooze", readyAt: ended.until }
     case "DeadlineMissed":
       return { _tag: "Done", outcome: "deadlineMissed", result: null, counts: false }
     case "Undecodable":

@@ -7,6 +7,7 @@
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as DateTime from "effect/DateTime"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
@@ -14,6 +15,7 @@ import type * as Schema from "effect/Schema"
 import { isFailure } from "../decisions/failures.ts"
 import { delayAfter, type EndedAttempt } from "../decisions/retry.ts"
 import { type Ended, type Next, settle } from "../decisions/settle.ts"
+import { toMillis } from "../internal/duration.ts"
 import type * as JobStore from "../JobStore.ts"
 import * as Policy from "../Policy.ts"
 import { AttemptTimedOut, CurrentRun, parentOf } from "../Run.ts"
@@ -64,9 +66,7 @@ const begin = (core: Core, running: Running): void => {
   const policy = Option.getOrElse(Policy.decode(row.policy), () => Policy.defaults)
   const started = core.clock.currentTimeMillisUnsafe()
   const due = row.nominal ?? row.planned
-  if (running.stop !== undefined) {
-    return conclude(core, running, policy, null, { ended: { _tag: "Interrupted", by: running.stop } })
-  }
+  if (running.stop !== undefined) return conclude(core, running, policy, null, { ended: stopped(running) })
   // Only its first claim can miss the deadline: a run that is claimed again had started.
   if (policy.misfireGrace !== null && row.fence === 1 && started - row.planned > policy.misfireGrace) {
     return conclude(core, running, policy, null, { ended: { _tag: "DeadlineMissed" } })
@@ -88,7 +88,7 @@ const begin = (core: Core, running: Running): void => {
   }
   // Handlers and executors are others' code: what they throw is a defect of this run, not of the worker.
   const handler = Effect.suspend(() => served.run(payload.value))
-  const current = new Current(core, row, started)
+  const current = new Current(core, running, started)
   const body = Effect.matchCauseEffect(limited(handler, row.id, policy.timeout), {
     onSuccess: (value) => Effect.succeed(success(codecs, value)),
     onFailure: (cause) => failed(core, running, codecs, cause)
@@ -114,7 +114,12 @@ const begin = (core: Core, running: Running): void => {
 const wasStopped = (running: Running): boolean => running.stop !== undefined
 
 const interrupted = (cause: Cause.Cause<never>, running: Running): Ended =>
-  Cause.hasInterruptsOnly(cause) ? { _tag: "Interrupted", by: running.stop } : died(Cause.pretty(cause))
+  Cause.hasInterruptsOnly(cause) ? stopped(running) : died(Cause.pretty(cause))
+
+const stopped = ({ snoozedUntil, stop }: Running): Ended =>
+  stop !== "snooze"
+    ? { _tag: "Interrupted", by: stop }
+    : { _tag: "Snoozed", until: snoozedUntil! }
 
 /** Decides what the run becomes, and hands that to the settler. */
 const conclude = (
@@ -180,6 +185,8 @@ const settlementOf = (
       return next
     case "Retry":
       return { _tag: "Retry", readyAt: next.readyAt, started, attempt: row.attempt + 1, attempts }
+    case "Snooze":
+      return { _tag: "Retry", readyAt: next.readyAt, started, attempt: row.attempt, attempts: row.attempts }
     case "Done":
       return {
         _tag: "Done",
@@ -205,7 +212,9 @@ const tell = (
   const { events } = core
   if (answer === "stale" || next._tag === "Nothing") events.publish(finished, { _tag: "RunRefused", ...ofRun(row) })
   else if (next._tag === "Release") events.publish(finished, { _tag: "RunReleased", ...ofRun(row) })
-  else if (next._tag === "Retry") {
+  else if (next._tag === "Snooze") {
+    events.publish(finished, { _tag: "RunSnoozed", ...ofRun(row), readyAt: DateTime.makeUnsafe(next.readyAt) })
+  } else if (next._tag === "Retry") {
     events.publish(finished, {
       _tag: "RunRetrying",
       ...ofRun(row),
@@ -341,13 +350,15 @@ class Current implements Context.Service.Shape<typeof CurrentRun> {
   readonly idempotencyKey: string
   readonly fence: number
   readonly #core: Core
+  readonly #running: Running
   readonly #scheduled: number
   readonly #started: number
-  readonly #row: JobStore.RunRow
   /** Made when the first line is written: most handlers write none. */
   #logbook: Logbook | undefined
-  constructor(core: Core, row: JobStore.RunRow, started: number) {
+  constructor(core: Core, running: Running, started: number) {
+    const { row } = running
     this.#core = core
+    this.#running = running
     this.id = row.id
     this.store = core.name
     this.job = row.job ?? undefined
@@ -359,7 +370,6 @@ class Current implements Context.Service.Shape<typeof CurrentRun> {
     this.fence = row.fence
     this.#scheduled = row.nominal ?? row.planned
     this.#started = started
-    this.#row = row
   }
   get scheduledAt(): DateTime.Utc {
     return DateTime.makeUnsafe(this.#scheduled)
@@ -368,11 +378,21 @@ class Current implements Context.Service.Shape<typeof CurrentRun> {
     return DateTime.makeUnsafe(this.#started)
   }
   get log(): (message: string) => Effect.Effect<void> {
-    return (message) => Effect.sync(() => (this.#logbook ??= new Logbook(this.#core, this.#row)).add(message))
+    return (message) => Effect.sync(() => (this.#logbook ??= new Logbook(this.#core, this.#running.row)).add(message))
   }
   /** Returns when what was logged is with the store. */
   get logged(): Effect.Effect<void> {
     return this.#logbook === undefined ? Effect.void : this.#logbook.kept
+  }
+  get snooze(): (duration: Duration.Input) => Effect.Effect<never> {
+    const running = this.#running
+    const { clock } = this.#core
+    return (duration) =>
+      Effect.andThen(Effect.orDie(toMillis("snooze", duration, { minimum: 0, endless: false })), (millis) => {
+        if (running.stop === undefined) running.snoozedUntil = clock.currentTimeMillisUnsafe() + millis
+        stop(running, "snooze")
+        return Effect.interruptible(Effect.never)
+      })
   }
   get progress(): (value: Schema.Json) => Effect.Effect<void> {
     return (value) =>

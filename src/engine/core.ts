@@ -36,6 +36,8 @@ export interface Running {
   fiber: Fiber.Fiber<unknown> | undefined
   /** Why it is being interrupted; the first reason counts. */
   stop: Stop | undefined
+  /** When its handler wants to be run again, if it asked for that. */
+  snoozedUntil: number | undefined
   /** It removed its own job and goes on to its end. */
   exempt: boolean
   /** Those who wait for its end; most runs have none. */

@@ -53,7 +53,16 @@ export const worker = (
 
   const start = (row: JobStore.RunRow): void => {
     const served = core.served.get(row.task)!
-    startAttempt(core, { row, executor, served, fiber: undefined, stop: undefined, exempt: false, ended: undefined })
+    startAttempt(core, {
+      row,
+      executor,
+      served,
+      fiber: undefined,
+      stop: undefined,
+      snoozedUntil: undefined,
+      exempt: false,
+      ended: undefined
+    })
   }
 
   const handBack = (row: JobStore.RunRow, at: number): void =>

@@ -13,6 +13,7 @@ const ended = {
   shutdown: { _tag: "Interrupted", by: "shutdown" },
   lost: { _tag: "Interrupted", by: "lost" },
   expired: { _tag: "Interrupted", by: "expired" },
+  snoozed: { _tag: "Snoozed", until: now + 5_000 },
   late: { _tag: "DeadlineMissed" },
   undecodable: { _tag: "Undecodable", error: `{"message":"no field a"}` }
 } satisfies Record<string, Ended>
@@ -60,6 +61,10 @@ const always: ReadonlyArray<readonly [law: string, ended: Ended, next: Next]> = 
     done("undecodable", `{"message":"no field a"}`, false)
   ],
   ["what stopped itself when its lease ran out is abandoned", ended.expired, done("abandoned", null)],
+  ["a snoozed run waits until its handler wants it, and no attempt is used up", ended.snoozed, {
+    _tag: "Snooze",
+    readyAt: now + 5_000
+  }],
   ["a lost claim changes nothing", ended.lost, { _tag: "Nothing" }]
 ]
 
@@ -98,11 +103,12 @@ describe("settle", () => {
     })
   })
 
-  it("only a failure or a timeout is ever retried, and only a shutdown ever hands back", () => {
+  it("only a failure or a timeout is ever retried, only a snooze snoozes, and only a shutdown ever hands back", () => {
     everywhere((input, label) => {
       for (const end of Object.values(ended)) {
         const next = settle({ ...input, ended: end })
         if (next._tag === "Retry") assert.include(["Failure", "TimedOut"], end._tag, label)
+        if (next._tag === "Snooze") assert.strictEqual(end, ended.snoozed, label)
         if (next._tag === "Release") assert.strictEqual(end, ended.shutdown, label)
       }
     })
