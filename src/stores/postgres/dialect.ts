@@ -61,11 +61,12 @@ const passing = /^(57P0[1-5]|53[0-9A-Z]{3}|25006|40[0-9A-Z]{3}|08[0-9A-Z]{3})$/
  */
 export const dialect: Dialect = {
   // texts compare by code point, in every database whatever its locale
-  keyType: `TEXT COLLATE "C"`,
+  keyType: () => `TEXT COLLATE "C"`,
   textType: "TEXT",
   intType: "BIGINT",
   batch: () => 5000,
   rows,
+  among: undefined,
   update: ({ on, set, table }) => ({
     head: literal(`UPDATE ${table} AS t SET ${Object.entries(set).map((pair) => pair.join(" = ")).join(", ")} FROM`),
     tail: literal(`AS k WHERE ${on}`)
@@ -73,6 +74,7 @@ export const dialect: Dialect = {
   whereFree: (column) => `WHERE true ON CONFLICT DO NOTHING RETURNING ${column}`,
   forUpdate: (alias, key) => `ORDER BY ${alias}.${key} FOR UPDATE OF ${alias}`,
   skipLocked: "FOR UPDATE SKIP LOCKED",
+  latest: "",
   // the names share 256 locks, for a server has room for some thousands, and take them in one order
   exclusive: (names) =>
     Statement.fragment([
@@ -83,6 +85,7 @@ export const dialect: Dialect = {
       Statement.literal("::text[]) AS names (n) ORDER BY 1) AS locks (k)")
     ]),
   isTransient: ({ reason }) => passing.test(codeOf(reason.cause)),
+  undoesTransaction: () => false,
   updateYields: true,
   partial: (column) => ` WHERE ${column} IS NOT NULL`,
   tableExists: (table) =>
@@ -90,7 +93,9 @@ export const dialect: Dialect = {
       Statement.literal("SELECT 1 WHERE to_regclass("),
       Statement.parameter(table),
       Statement.literal("::text) IS NOT NULL")
-    ])
+    ]),
+  ownTables: () => [],
+  stepwise: undefined
 }
 
 const codeOf = (cause: unknown): string =>

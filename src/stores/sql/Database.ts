@@ -11,6 +11,7 @@ import type { Fragment } from "effect/sql/Statement"
 import type { Service, Signal } from "../../JobStore.ts"
 import type { Dialect } from "./Dialect.ts"
 import type { Hub } from "./Hub.ts"
+import * as Table from "./Table.ts"
 import type { Column } from "./Table.ts"
 
 export type Values = ReadonlyArray<unknown>
@@ -80,14 +81,85 @@ export const forRows = <A, E, R>(
   values: ReadonlyArray<Values>,
   statement: (rows: Fragment) => Effect.Effect<ReadonlyArray<A>, E, R>
 ): Effect.Effect<ReadonlyArray<A>, E, R> => {
+  return inChunks(db, columns, values, (chunk) => statement(db.dialect.rows(columns, chunk)))
+}
+
+/**
+ * The same for a statement that writes the rows of its table that have these keys.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const forKeys = <A, E, R>(
+  db: Database,
+  columns: ReadonlyArray<Column>,
+  values: ReadonlyArray<Values>,
+  statement: (areAmong: Fragment) => Effect.Effect<ReadonlyArray<A>, E, R>
+): Effect.Effect<ReadonlyArray<A>, E, R> => {
+  const { dialect, sql } = db
+  const { among } = dialect
+  if (among !== undefined) return inChunks(db, columns, values, (chunk) => statement(among(columns, chunk)))
+  const names = columns.map(({ name }) => name).join(", ")
+  const isAmong = sql.literal(columns.length === 1 ? `${names} IN` : `(${names}) IN`)
+  const keys = sql.literal(Table.names(columns, "k"))
+  return forRows(db, columns, values, (rows) => statement(sql`${isAmong} (SELECT ${keys} FROM ${rows} k)`))
+}
+
+/**
+ * Adds rows to a table, but those whose keys are taken; answers with the values of the first column of those it added.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const adding = (
+  db: Database,
+  table: Fragment,
+  columns: ReadonlyArray<Column>,
+  /** Those whose keys are not taken, neither by what is there nor by one before. */
+  free: (values: ReadonlyArray<Values>) => Sql<ReadonlyArray<Values>>
+): (values: ReadonlyArray<Values>) => Sql<ReadonlyArray<unknown>> => {
+  const { dialect, ns, sql } = db
+  const names = sql.literal(Table.names(columns))
+  const { whereFree } = dialect
+  if (whereFree !== undefined) {
+    const whereItIsFree = sql.literal(whereFree(columns[0]!.name))
+    return (values) =>
+      Effect.map(
+        forRows(db, columns, values, (rows) =>
+          sql`INSERT INTO ${table} (ns, ${names}) SELECT ${ns}, ${names} FROM ${rows} k ${whereItIsFree}`.values),
+        (added) =>
+          added.map(([first]) =>
+            first
+          )
+      )
+  }
+  const add = (values: ReadonlyArray<Values>) =>
+    values.length === 0 ? Effect.succeed([]) : Effect.as(
+      sql`INSERT INTO ${table} (ns, ${names}) SELECT ${ns}, ${names} FROM ${dialect.rows(columns, values)} k`,
+      values.map(([first]) => first)
+    )
+  // nearly always all are free, and where one is not, the statement has added none
+  const addFree = (values: ReadonlyArray<Values>) =>
+    Effect.catchIf(add(values), isTaken, () => Effect.flatMap(free(values), add))
+  return (values) => inChunks(db, columns, values, addFree)
+}
+
+const isTaken = ({ reason }: SqlError): boolean => reason._tag === "UniqueViolation"
+
+const inChunks = <A, E, R>(
+  db: Database,
+  columns: ReadonlyArray<Column>,
+  values: ReadonlyArray<Values>,
+  statement: (chunk: ReadonlyArray<Values>) => Effect.Effect<ReadonlyArray<A>, E, R>
+): Effect.Effect<ReadonlyArray<A>, E, R> => {
   if (values.length === 0) return Effect.succeed([])
   const size = db.dialect.batch(columns.length)
-  if (values.length <= size) return statement(db.dialect.rows(columns, values))
+  if (values.length <= size) return statement(values)
   const chunks: Array<ReadonlyArray<Values>> = []
   for (let i = 0; i < values.length; i += size) chunks.push(values.slice(i, i + size))
   return Effect.map(
     // some drivers are synchronous: other fibers get their turn in between
-    Effect.forEach(chunks, (chunk) => Effect.tap(statement(db.dialect.rows(columns, chunk)), Effect.yieldNow)),
+    Effect.forEach(chunks, (chunk) => Effect.tap(statement(chunk), Effect.yieldNow)),
     (answers) => answers.flat()
   )
 }

@@ -18,8 +18,8 @@ import type { Column } from "./Table.ts"
  * @since 0.1.0
  */
 export interface Dialect {
-  /** The type of a text that is part of a key. Compares by code point. */
-  readonly keyType: string
+  /** The type of a text that is part of a key, of at most so many characters where a database sets a bound. Compares by code point. */
+  readonly keyType: (length: number) => string
   readonly textType: string
   /** 64 bits. */
   readonly intType: string
@@ -30,6 +30,14 @@ export interface Dialect {
   /** A table expression in parentheses that yields the values under the names of the columns. */
   readonly rows: (columns: ReadonlyArray<Column>, values: ReadonlyArray<ReadonlyArray<unknown>>) => Fragment
 
+  /**
+   * The condition that the columns have the values of one of the rows, for statements that write. `undefined` where a subquery of `rows` does
+   * as well.
+   */
+  readonly among:
+    | ((columns: ReadonlyArray<Column>, values: ReadonlyArray<ReadonlyArray<unknown>>) => Fragment)
+    | undefined
+
   /** `UPDATE table AS t` from rows called `k`, where `on` tells which belongs to which; values may mention `t` and `k`. */
   readonly update: (parts: {
     readonly table: string
@@ -37,22 +45,32 @@ export interface Dialect {
     readonly on: string
   }) => { readonly head: Fragment; readonly tail: Fragment }
 
-  /** Ends an `INSERT … SELECT` that passes over rows whose keys are taken, and yields the values of a column of those it added. */
-  readonly whereFree: (column: string) => string
+  /**
+   * Ends an `INSERT … SELECT` that passes over rows whose keys are taken, and yields the values of a column of those it added. `undefined`
+   * where no statement tells that: those that are taken are looked up then.
+   */
+  readonly whereFree: ((column: string) => string) | undefined
 
   /** Ends a `SELECT` whose rows of `alias` are about to be written: locks them in the order of the key. */
   readonly forUpdate: (alias: string, key: string) => string
   /** The same for a queue: rows that somebody else has locked are passed over. */
   readonly skipLocked: string
+  /**
+   * Ends a `SELECT` by which a verb decides: it reads what is committed, also in a transaction of the caller's that goes on seeing what it
+   * has seen before.
+   */
+  readonly latest: string
 
   /**
    * A statement that locks names until the transaction ends; they are few, and two names may share a lock. `undefined` where writers
-   * exclude each other for a whole transaction, so that nothing needs a lock of its own.
+   * exclude each other for a whole transaction, so that nothing needs a lock of its own. `named` is the name of a table in a statement.
    */
-  readonly exclusive: ((names: ReadonlyArray<string>) => Fragment) | undefined
+  readonly exclusive: ((names: ReadonlyArray<string>, named: (table: string) => string) => Fragment) | undefined
 
   /** Whether an error of the database passes by itself, beyond those that say so. */
   readonly isTransient: (error: SqlError) => boolean
+  /** Whether an error has undone the whole transaction, the caller's too, and not the statement or savepoint alone. */
+  readonly undoesTransaction: (error: SqlError) => boolean
 
   /** Whether a query can be made of what an `UPDATE` changed. */
   readonly updateYields: boolean
@@ -61,4 +79,22 @@ export interface Dialect {
   readonly partial: (column: string) => string
   /** A statement that yields a row if the table exists. */
   readonly tableExists: (table: string) => Fragment
+  /** Statements that make the tables which only this database needs. */
+  readonly ownTables: (named: (table: string) => string) => ReadonlyArray<string>
+  /** How tables are made where no transaction can undo it; `undefined` where one can. */
+  readonly stepwise: Stepwise | undefined
+}
+
+/**
+ * Tables that are made one statement at a time, each of which stays.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Stepwise {
+  /** Waits until nobody else makes the tables of the name, and yields 1 then. The lock is the connection's, and ends with it. */
+  readonly lock: (name: string) => Fragment
+  readonly unlock: (name: string) => Fragment
+  /** Whether a statement failed because it was carried out before, by somebody who died before he could say so. */
+  readonly wasDone: (error: SqlError) => boolean
 }

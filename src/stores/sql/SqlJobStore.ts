@@ -53,7 +53,7 @@ export const make = Effect.fnUntraced(function*(options: Options) {
   const leases = Leases.make(db, admission, standings, options.host)
   const history = History.make(db)
 
-  const refine = refined(options.dialect)
+  const refine = refined(db)
   const verb = <Request extends Array<any>, Answer>(
     name: string,
     statements: (...request: Request) => Database.Sql<Answer>

@@ -7,7 +7,7 @@
  */
 import * as Effect from "effect/Effect"
 import type { NewRun, RunRow } from "../../JobStore.ts"
-import { type Database, forRows, type Sql, type Values } from "./Database.ts"
+import { adding, type Database, forRows, type Sql, type Values } from "./Database.ts"
 import * as Families from "./families.ts"
 import type { Hints } from "./Hints.ts"
 import * as Table from "./Table.ts"
@@ -64,6 +64,9 @@ const encodeNew = (run: NewRun, place: Place): Values => [
   run.uniqueKey
 ]
 
+const idOf = (row: Values): unknown => row[0]
+const goingKeyOf = (row: Values): unknown => row[newColumns.length - 1]
+
 const hasBound = (run: NewRun): boolean => run.serial !== null
 
 const waiting = Table.pick(Table.runs, ["id", "job", "incarnation", "planned", "readyAt", "boost", "serial"])
@@ -85,8 +88,7 @@ export interface Admission {
 export const make = (db: Database): Admission => {
   const { dialect, ns, runs, sql } = db
   const lock = Families.lock(db)
-  const columns = sql.literal(Table.names(newColumns))
-  const whereFree = sql.literal(dialect.whereFree("id"))
+  const latest = sql.literal(dialect.latest)
   const candidate = sql.literal(Table.names(waiting.columns, "r"))
   const move = dialect.update({
     table: db.named("runs"),
@@ -94,23 +96,42 @@ export const make = (db: Database): Admission => {
     on: "t.id = k.id"
   })
 
-  const takenIds = (news: ReadonlyArray<NewRun>) =>
-    forRows(
-      db,
-      ids,
-      news.map(({ id }) => [id]),
-      (rows) => sql`SELECT r.id FROM ${rows} k CROSS JOIN ${runs} r WHERE r.ns = ${ns} AND r.id = k.id`.values
+  const takenIds = (wanted: ReadonlyArray<unknown>): Sql<Set<unknown>> =>
+    Effect.map(
+      forRows(
+        db,
+        ids,
+        wanted.map((id) => [id]),
+        (rows) =>
+          sql`SELECT r.id FROM ${rows} k CROSS JOIN ${runs} r WHERE r.ns = ${ns} AND r.id = k.id ${latest}`.values
+      ),
+      (rows) => new Set(rows.map(([id]) => id))
     )
 
-  const takenKeys = (news: ReadonlyArray<NewRun>) =>
-    forRows(
-      db,
-      keys,
-      news.filter((run) => run.uniqueKey !== null).map((run) => [run.uniqueKey]),
-      (rows) =>
-        sql`SELECT r.going_key FROM ${rows} k CROSS JOIN ${runs} r
-          WHERE r.ns = ${ns} AND r.going_key = k.unique_key`.values
+  const takenKeys = (wanted: ReadonlyArray<unknown>): Sql<Set<unknown>> =>
+    Effect.map(
+      forRows(
+        db,
+        keys,
+        wanted.filter((key) => key !== null).map((key) => [key]),
+        (rows) =>
+          sql`SELECT r.going_key FROM ${rows} k CROSS JOIN ${runs} r
+            WHERE r.ns = ${ns} AND r.going_key = k.unique_key ${latest}`.values
+      ),
+      (rows) => new Set(rows.map(([key]) => key))
     )
+
+  const free = Effect.fnUntraced(function*(values: ReadonlyArray<Values>) {
+    const ids = yield* takenIds(values.map(idOf))
+    const keys = yield* takenKeys(values.map(goingKeyOf))
+    return values.filter((row) => {
+      const key = goingKeyOf(row)
+      if (ids.has(idOf(row)) || keys.has(key)) return false
+      if (key !== null) keys.add(key)
+      return true
+    })
+  })
+  const insert = adding(db, runs, newColumns, free)
 
   const admittedOf = (wanted: Map<string, Families.Family>): Sql<Map<string, number>> =>
     Effect.map(
@@ -118,7 +139,7 @@ export const make = (db: Database): Admission => {
         sql`SELECT r.job, r.incarnation, count(*) FROM ${rows} k CROSS JOIN ${runs} r
             WHERE r.ns = ${ns} AND r.job = k.job AND r.incarnation = k.incarnation
               AND r.finished IS NULL AND r.blocked_at IS NULL
-            GROUP BY r.job, r.incarnation`.values),
+            GROUP BY r.job, r.incarnation ${latest}`.values),
       (rows) =>
         new Map(
           rows.map(([job, incarnation, n]) => [Families.familyKey(job as string, incarnation as string), Number(n)])
@@ -130,8 +151,8 @@ export const make = (db: Database): Admission => {
     const bounded = news.filter(hasBound)
     if (bounded.length === 0) return undefined
     return {
-      ids: new Set((yield* takenIds(news)).map(([id]) => id)),
-      keys: new Set((yield* takenKeys(news)).map(([key]) => key)),
+      ids: yield* takenIds(news.map(({ id }) => id)),
+      keys: yield* takenKeys(news.map(({ uniqueKey }) => uniqueKey)),
       admitted: yield* admittedOf(Families.familiesOf(bounded))
     }
   })
@@ -158,13 +179,7 @@ export const make = (db: Database): Admission => {
   const add = Effect.fnUntraced(function*(news: ReadonlyArray<NewRun>, now: number, hints: Hints) {
     const added = new Set<NewRun>()
     for (const wave of waves(news, ({ id }) => id)) {
-      const inserted = yield* forRows(
-        db,
-        newColumns,
-        yield* placed(wave, now),
-        (rows) => sql`INSERT INTO ${runs} (ns, ${columns}) SELECT ${ns}, ${columns} FROM ${rows} k ${whereFree}`.values
-      )
-      const ids = new Set(inserted.map(([id]) => id))
+      const ids = new Set(yield* insert(yield* placed(wave, now)))
       for (const run of wave) if (ids.has(run.id)) added.add(run)
     }
     if (added.size > 0) hints.ready = true
@@ -180,7 +195,7 @@ export const make = (db: Database): Admission => {
       (rows) =>
         sql`SELECT ${candidate} FROM ${rows} k CROSS JOIN ${runs} r
             WHERE r.ns = ${ns} AND r.job = k.job AND r.incarnation = k.incarnation AND r.blocked_at IS NOT NULL
-            ORDER BY r.blocked_at, r.id`.values
+            ORDER BY r.blocked_at, r.id ${latest}`.values
     )
     if (rows.length === 0) return
     const blocked = rows.map(waiting.decode)

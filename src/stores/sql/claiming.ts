@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import type { Fragment } from "effect/sql/Statement"
 import type { NewRun, RunRow, Service } from "../../JobStore.ts"
 import type { Admission } from "./admission.ts"
-import { type Database, forRows, inOneStep, signal, type Sql, type Verbs } from "./Database.ts"
+import { type Database, forKeys, inOneStep, signal, type Sql, type Verbs } from "./Database.ts"
 import { Hints } from "./Hints.ts"
 import * as Table from "./Table.ts"
 
@@ -49,13 +49,13 @@ export const make = (db: Database, admission: Admission): Verbs<"enqueue" | "cla
     do {
       const due = yield* sql`SELECT id FROM ${runs} WHERE ns = ${ns} AND wake_at <= ${now}
         ORDER BY wake_at LIMIT ${wokenPerStatement} ${skipLocked}`.values
-      yield* forRows(
+      yield* forKeys(
         db,
         ids,
         due,
-        (rows) =>
+        (areDue) =>
           sql`UPDATE ${runs} SET state = 'ready', order_at = ready_at - boost, wake_at = NULL
-          WHERE ns = ${ns} AND id IN (SELECT k.id FROM ${rows} k)`
+          WHERE ns = ${ns} AND ${areDue}`
       )
       yield* Effect.yieldNow
       woken = due.length
@@ -120,13 +120,13 @@ export const make = (db: Database, admission: Admission): Verbs<"enqueue" | "cla
   const takeInTurn = Effect.fnUntraced(
     function*(lanes: ReadonlyArray<string>, limit: number, node: string, now: number) {
       const ready = yield* candidates(lanes, limit)
-      yield* forRows(
+      yield* forKeys(
         db,
         ids,
         ready.map(({ id }) => [id]),
-        (rows) =>
+        (areTaken) =>
           sql`UPDATE ${runs} SET state = 'running', order_at = NULL, fence = fence + 1, node = ${node}, claimed = ${now}
-          WHERE ns = ${ns} AND id IN (SELECT k.id FROM ${rows} k)`
+          WHERE ns = ${ns} AND ${areTaken}`
       )
       return ready.map((run): RunRow => ({
         ...run,

@@ -5,10 +5,11 @@
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import type { SqlError } from "effect/sql/SqlError"
 import { isSqlError } from "effect/sql/SqlError"
 import { StoreError } from "../../SchedulerError.ts"
-import type { Sql } from "./Database.ts"
+import type { Database, Sql } from "./Database.ts"
 import type { Dialect } from "./Dialect.ts"
 
 /**
@@ -51,15 +52,23 @@ const mostAttempts = 10
  * @category combinators
  * @since 0.1.0
  */
-export const refined =
-  ({ isTransient }: Dialect) => <A>(verb: string, statements: Sql<A>): Effect.Effect<A, StoreError> => {
+export const refined = ({ dialect, sql }: Database) => {
+  const { isTransient, undoesTransaction } = dialect
+  return <A>(verb: string, statements: Sql<A>): Effect.Effect<A, StoreError> => {
     const once = Effect.catchCause(statements, (cause) => Effect.failCause(withoutBrokenRollback(cause)))
-    const again = Effect.retry(once, { times: mostAttempts, while: wasOvertaken })
+    const begunAgain = Effect.retry(once, { times: mostAttempts, while: wasOvertaken })
+    const again = (error: SqlError) =>
+      !undoesTransaction(error) ? begunAgain : Effect.flatMap(
+        Effect.serviceOption(sql.transactionService),
+        // only the caller knows what else was in it
+        (open) => Option.isSome(open) ? Effect.fail(error) : begunAgain
+      )
     return Effect.mapError(
-      Effect.catchIf(once, wasOvertaken, () => again),
+      Effect.catchIf(once, wasOvertaken, again),
       (error) => storeError(verb, error, isTransient)
     )
   }
+}
 
 const withoutBrokenRollback = (cause: Cause.Cause<SqlError>): Cause.Cause<SqlError> => {
   if (Cause.hasInterrupts(cause)) return cause

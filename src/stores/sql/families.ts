@@ -56,7 +56,7 @@ export const lock = (db: Database): (families: Map<string, Family>) => Sql<void>
     const jobless = new Set(families.keys())
     for (const [job, incarnation] of found) jobless.delete(familyKey(job as string, incarnation as string))
     yield* sql`${
-      exclusive(Array.from(jobless, (family) => `${db.named("jobs")} ${ns} ${family.replace("\u0000", " ")}`))
+      exclusive(Array.from(jobless, (family) => `${db.named("jobs")} ${ns} ${family.replace("\u0000", " ")}`), db.named)
     }`
   })
 }

@@ -6,7 +6,7 @@
 import * as Effect from "effect/Effect"
 import type { Fragment } from "effect/sql/Statement"
 import type { RunQuery, RunRow, Service, VerdictQuery, VerdictRow } from "../../JobStore.ts"
-import { type Database, forRows, type Sql, type Verbs } from "./Database.ts"
+import { type Database, forKeys, forRows, type Sql, type Verbs } from "./Database.ts"
 import * as Table from "./Table.ts"
 
 const ids = [Table.runs.of.id]
@@ -34,18 +34,25 @@ export const make = (db: Database): Verbs<"runs" | "verdicts" | "sweep"> => {
     return filters
   }
 
-  const page = (conditions: ReadonlyArray<Fragment>, order: Fragment, limit: number): Sql<ReadonlyArray<RunRow>> =>
+  const allRuns = sql`${runs} r`
+  const page = (
+    from: Fragment,
+    conditions: ReadonlyArray<Fragment>,
+    order: Fragment,
+    limit: number
+  ): Sql<ReadonlyArray<RunRow>> =>
     Effect.map(
-      sql`SELECT ${wanted} FROM ${runs} r WHERE ${sql.and(conditions)} ORDER BY ${order} LIMIT ${limit}`.values,
+      sql`SELECT ${wanted} FROM ${from} WHERE ${sql.and(conditions)} ORDER BY ${order} LIMIT ${limit}`.values,
       (rows) => rows.map(Table.runs.decode)
     )
 
   const newestId = sql.literal("r.id DESC")
   const going = ({ after, ...query }: RunQuery): Sql<ReadonlyArray<RunRow>> => {
     const conditions = [...filters(query), sql`r.finished IS NULL`]
-    if (query.job === undefined) conditions.push(sql`r.id IN (${goingIds})`)
     if (after !== undefined) conditions.push(sql`r.id < ${after.id}`)
-    return page(conditions, newestId, query.limit)
+    if (query.job !== undefined) return page(allRuns, conditions, newestId, query.limit)
+    conditions.push(sql`r.id = g.id`)
+    return page(sql`(${goingIds}) g CROSS JOIN ${runs} r`, conditions, newestId, query.limit)
   }
 
   const lastFinished = sql.literal("r.finished DESC, r.id DESC")
@@ -56,7 +63,7 @@ export const make = (db: Database): Verbs<"runs" | "verdicts" | "sweep"> => {
         sql`r.finished <= ${after.finished} AND (r.finished < ${after.finished} OR r.id < ${after.id})`
       )
     }
-    return page(conditions, lastFinished, limit)
+    return page(allRuns, conditions, lastFinished, limit)
   }
 
   /** Few enough to be put in order here. */
@@ -113,21 +120,14 @@ export const make = (db: Database): Verbs<"runs" | "verdicts" | "sweep"> => {
     if (limit <= 0) return 0
     const expired = yield* sql`SELECT id FROM ${runs} WHERE ns = ${ns} AND expires_at <= ${now} AND finished IS NOT NULL
       ORDER BY expires_at LIMIT ${limit} ${skipLocked}`.values
-    yield* forRows(
-      db,
-      ids,
-      expired,
-      (rows) => sql`DELETE FROM ${runs} WHERE ns = ${ns} AND id IN (SELECT k.id FROM ${rows} k)`
-    )
+    yield* forKeys(db, ids, expired, (areExpired) => sql`DELETE FROM ${runs} WHERE ns = ${ns} AND ${areExpired}`)
     const outdated = yield* sql`SELECT job, incarnation, to_at FROM ${verdicts} WHERE ns = ${ns} AND to_at < ${before}
       ORDER BY to_at LIMIT ${limit} ${skipLocked}`.values
-    yield* forRows(
+    yield* forKeys(
       db,
       ranges,
       outdated,
-      (rows) =>
-        sql`DELETE FROM ${verdicts} WHERE ns = ${ns} AND (job, incarnation, to_at) IN
-          (SELECT k.job, k.incarnation, k.to_at FROM ${rows} k)`
+      (areOutdated) => sql`DELETE FROM ${verdicts} WHERE ns = ${ns} AND ${areOutdated}`
     )
     return expired.length + outdated.length
   })

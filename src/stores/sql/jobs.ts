@@ -6,27 +6,33 @@
 import * as Effect from "effect/Effect"
 import type { Fragment } from "effect/sql/Statement"
 import type { JobQuery, JobRow } from "../../JobStore.ts"
-import { type Database, forRows, inOneStep, signal, type Sql, type Verbs } from "./Database.ts"
+import { adding, type Database, forRows, inOneStep, signal, type Sql, type Values, type Verbs } from "./Database.ts"
 import * as Table from "./Table.ts"
 
 const ids = [Table.jobs.of.id]
 
 export const make = (db: Database): Verbs<"insertJobs" | "jobs"> => {
   const { dialect, jobs, ns, sql } = db
-  const whereFree = sql.literal(dialect.whereFree("id"))
-  const columns = sql.literal(Table.names(Table.jobs.columns))
+  const latest = sql.literal(dialect.latest)
   const wanted = sql.literal(Table.names(Table.jobs.columns, "j"))
 
-  const insert = Effect.fnUntraced(function*(rows: ReadonlyArray<JobRow>) {
-    const inserted = yield* forRows(
+  const free = Effect.fnUntraced(function*(values: ReadonlyArray<Values>) {
+    const found = yield* forRows(
       db,
-      Table.jobs.columns,
-      rows.map(Table.jobs.encode),
-      (rows) => sql`INSERT INTO ${jobs} (ns, ${columns}) SELECT ${ns}, ${columns} FROM ${rows} k ${whereFree}`.values
+      ids,
+      values.map(([id]) => [id]),
+      (rows) => sql`SELECT j.id FROM ${rows} k CROSS JOIN ${jobs} j WHERE j.ns = ${ns} AND j.id = k.id ${latest}`.values
     )
+    const taken = new Set(found.map(([id]) => id))
+    return values.filter(([id]) => !taken.has(id) && taken.add(id))
+  })
+  const add = adding(db, jobs, Table.jobs.columns, free)
+
+  const insert = Effect.fnUntraced(function*(rows: ReadonlyArray<JobRow>) {
+    const inserted = yield* add(rows.map(Table.jobs.encode))
     if (inserted.length > 0) yield* signal(db, [{ _tag: "jobs" }])
     // of an id that is given twice the first row was added
-    const added = new Set(inserted.map(([id]) => id))
+    const added = new Set(inserted)
     return rows.map(({ id }) => added.delete(id) ? "inserted" : "exists")
   })
 

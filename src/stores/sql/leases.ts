@@ -6,7 +6,7 @@
 import * as Effect from "effect/Effect"
 import type { Held, NodeRow, Service } from "../../JobStore.ts"
 import type { Admission } from "./admission.ts"
-import { type Database, forRows, signal, type Sql, type Verbs } from "./Database.ts"
+import { type Database, forKeys, signal, type Sql, type Verbs } from "./Database.ts"
 import { familiesOf } from "./families.ts"
 import { Hints } from "./Hints.ts"
 import type { Host } from "./Host.ts"
@@ -105,11 +105,11 @@ export const make = (
       if (held.length <= left) empty.push(node)
     }
     const answer = yield* take(claims, now)
-    yield* forRows(
+    yield* forKeys(
       db,
       ids,
       empty.map((id) => [id]),
-      (rows) => sql`DELETE FROM ${nodes} WHERE ns = ${ns} AND id IN (SELECT k.id FROM ${rows} k)`
+      (areEmpty) => sql`DELETE FROM ${nodes} WHERE ns = ${ns} AND ${areEmpty}`
     )
     return answer
   })

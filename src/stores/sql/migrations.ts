@@ -10,7 +10,19 @@ import { SqlClient as Client } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 import { StoreError } from "../../SchedulerError.ts"
 import { nameIn, type Tables } from "./Database.ts"
+import type { Stepwise } from "./Dialect.ts"
 import { storeError } from "./errors.ts"
+
+/** The types of columns. Some databases want to know how long a key can be, and set a bound to all of an index together. */
+const typesOf = ({ dialect: { intType, keyType, textType } }: Tables) => ({
+  int: intType,
+  text: textType,
+  ns: keyType(64),
+  key: keyType(255),
+  // a job's id, its incarnation and an instant
+  run: keyType(320),
+  unique: keyType(512)
+})
 
 /**
  * `NULL` in a column that a queue is made of keeps the row out of the queue:
@@ -20,14 +32,15 @@ import { storeError } from "./errors.ts"
  * - `runs.finished`: still going; `going_key`: has no unique key, or no longer
  */
 const createTables = (sql: SqlClient, tables: Tables) => {
-  const { intType: int, keyType: key, partial, textType: text } = tables.dialect
+  const { ownTables, partial } = tables.dialect
+  const { int, key, ns, run, text, unique } = typesOf(tables)
   const table = nameIn(tables)
   /** An index lives where its table does. */
   const on = (name: string, of: string) => `${tables.prefix}${name} ON ${table(of)}`
   return Effect.forEach(
     [
       `CREATE TABLE ${table("jobs")} (
-      ns ${key} NOT NULL, id ${key} NOT NULL, incarnation ${key} NOT NULL, revision ${int} NOT NULL,
+      ns ${ns} NOT NULL, id ${key} NOT NULL, incarnation ${key} NOT NULL, revision ${int} NOT NULL,
       task ${key} NOT NULL, lane ${key} NOT NULL, spec ${text} NOT NULL, payload ${text} NOT NULL,
       policy ${text} NOT NULL, tags ${text} NOT NULL, metadata ${text} NOT NULL,
       anchor ${int} NOT NULL, cursor_at ${int}, next_nominal ${int}, next_due ${int},
@@ -37,11 +50,11 @@ const createTables = (sql: SqlClient, tables: Tables) => {
       `CREATE INDEX ${on("jobs_due", "jobs")} (ns, next_due, id)${partial("next_due")}`,
 
       `CREATE TABLE ${table("runs")} (
-      ns ${key} NOT NULL, id ${key} NOT NULL, job ${key}, incarnation ${key}, nominal ${int}, planned ${int} NOT NULL,
+      ns ${ns} NOT NULL, id ${run} NOT NULL, job ${key}, incarnation ${key}, nominal ${int}, planned ${int} NOT NULL,
       origin ${key} NOT NULL, task ${key} NOT NULL, task_version ${int} NOT NULL, lane ${key} NOT NULL,
       payload ${text} NOT NULL, policy ${text} NOT NULL, ready_at ${int}, boost ${int} NOT NULL, serial ${int},
-      at_most_once ${int} NOT NULL, unique_key ${key}, retention ${int} NOT NULL, trace ${text}, created ${int} NOT NULL,
-      state ${key} NOT NULL, order_at ${int}, wake_at ${int}, blocked_at ${int}, bucket ${key}, going_key ${key},
+      at_most_once ${int} NOT NULL, unique_key ${unique}, retention ${int} NOT NULL, trace ${text}, created ${int} NOT NULL,
+      state ${key} NOT NULL, order_at ${int}, wake_at ${int}, blocked_at ${int}, bucket ${key}, going_key ${unique},
       fence ${int} NOT NULL DEFAULT 0, attempt ${int} NOT NULL DEFAULT 0, attempts ${text} NOT NULL DEFAULT ('[]'),
       node ${key}, cancel ${text}, claimed ${int}, started ${int}, finished ${int}, outcome ${key}, result ${text},
       progress ${text}, expires_at ${int},
@@ -56,27 +69,29 @@ const createTables = (sql: SqlClient, tables: Tables) => {
       `CREATE INDEX ${on("runs_expiry", "runs")} (ns, expires_at)${partial("expires_at")}`,
 
       `CREATE TABLE ${table("verdicts")} (
-      ns ${key} NOT NULL, job ${key} NOT NULL, incarnation ${key} NOT NULL, from_at ${int}, to_at ${int} NOT NULL,
-      kind ${key} NOT NULL, reason ${key} NOT NULL, ref ${key}, occurrences ${int}, decided ${int} NOT NULL,
+      ns ${ns} NOT NULL, job ${key} NOT NULL, incarnation ${key} NOT NULL, from_at ${int}, to_at ${int} NOT NULL,
+      kind ${key} NOT NULL, reason ${key} NOT NULL, ref ${run}, occurrences ${int}, decided ${int} NOT NULL,
       node ${key} NOT NULL,
       PRIMARY KEY (ns, job, incarnation, to_at))`,
       `CREATE INDEX ${on("verdicts_age", "verdicts")} (ns, to_at)`,
 
       `CREATE TABLE ${table("nodes")} (
-      ns ${key} NOT NULL, id ${key} NOT NULL, host ${key} NOT NULL, pid ${int} NOT NULL, session ${int},
+      ns ${ns} NOT NULL, id ${key} NOT NULL, host ${key} NOT NULL, pid ${int} NOT NULL, session ${int},
       expires_at ${int} NOT NULL,
       PRIMARY KEY (ns, id))`,
 
       `CREATE TABLE ${table("buckets")} (
-      ns ${key} NOT NULL, id ${key} NOT NULL, used ${int} NOT NULL, max ${int}, rate ${text}, updated ${int} NOT NULL,
+      ns ${ns} NOT NULL, id ${key} NOT NULL, used ${int} NOT NULL, max ${int}, rate ${text}, updated ${int} NOT NULL,
       PRIMARY KEY (ns, id))`,
 
       `CREATE TABLE ${table("docs")} (
-      ns ${key} NOT NULL, kind ${key} NOT NULL, id ${key} NOT NULL, revision ${int} NOT NULL, body ${text} NOT NULL,
+      ns ${ns} NOT NULL, kind ${key} NOT NULL, id ${key} NOT NULL, revision ${int} NOT NULL, body ${text} NOT NULL,
       updated ${int} NOT NULL,
-      PRIMARY KEY (ns, kind, id))`
+      PRIMARY KEY (ns, kind, id))`,
+
+      ...ownTables(table)
     ],
-    (statement) => sql.unsafe(statement),
+    step(sql, tables),
     { discard: true }
   )
 }
@@ -88,7 +103,7 @@ const createTables = (sql: SqlClient, tables: Tables) => {
  * - `rates`: how far the bucket of a rate is drawn: until this microsecond it is not full again
  */
 const addLimits = (sql: SqlClient, tables: Tables) => {
-  const { intType: int, keyType: key, textType: text } = tables.dialect
+  const { int, key, ns, run, text } = typesOf(tables)
   const table = nameIn(tables)
   const on = (name: string, of: string) => `${tables.prefix}${name} ON ${table(of)}`
   return Effect.forEach(
@@ -104,19 +119,26 @@ const addLimits = (sql: SqlClient, tables: Tables) => {
       `DROP TABLE ${table("docs")}`,
 
       `CREATE TABLE ${table("places")} (
-      ns ${key} NOT NULL, run ${key} NOT NULL, name ${key} NOT NULL, most ${int} NOT NULL, queued_at ${int},
+      ns ${ns} NOT NULL, run ${run} NOT NULL, name ${key} NOT NULL, most ${int} NOT NULL, queued_at ${int},
       PRIMARY KEY (ns, run, name))`,
       `CREATE INDEX ${on("places_queue", "places")} (ns, name, queued_at, run)`,
 
       `CREATE TABLE ${table("rates")} (
-      ns ${key} NOT NULL, name ${key} NOT NULL, full_at ${int} NOT NULL,
+      ns ${ns} NOT NULL, name ${key} NOT NULL, full_at ${int} NOT NULL,
       PRIMARY KEY (ns, name))`,
       `CREATE INDEX ${on("rates_full", "rates")} (ns, full_at)`
     ],
-    (statement) => sql.unsafe(statement),
+    step(sql, tables),
     { discard: true }
   )
 }
+
+/** A statement of a migration; one that was carried out before is passed over. */
+const step =
+  (sql: SqlClient, { dialect: { stepwise } }: Tables) => (statement: string): Effect.Effect<void, SqlError> => {
+    const once = Effect.asVoid(sql.unsafe(statement))
+    return stepwise === undefined ? once : Effect.catchIf(once, stepwise.wasDone, () => Effect.void)
+  }
 
 const versions = (sql: SqlClient, tables: Tables) => ({
   "0001_tables": createTables(sql, tables),
@@ -158,13 +180,47 @@ export const check = Effect.fnUntraced(
   Effect.catchTag("SqlError", (error) => Effect.fail(storeError("migrate", error)))
 )
 
+const atOnce = Effect.fnUntraced(function*(sql: SqlClient, tables: Tables) {
+  const { dialect, schema } = tables
+  const named = nameIn(tables)
+  const table = named("migrations")
+  if (dialect.exclusive !== undefined) yield* sql`${dialect.exclusive([table], named)}`
+  if (schema !== undefined) yield* sql`CREATE SCHEMA IF NOT EXISTS ${sql.literal(schema)}`
+  yield* Migrator.make({})({ loader: Migrator.fromRecord(versions(sql, tables)), table })
+})
+
+/**
+ * Each statement is a transaction of its own. A version is recorded after its last one; until then whoever comes next, once the lock is
+ * free, begins it again and passes over what was done.
+ */
+const inSteps = Effect.fnUntraced(function*(sql: SqlClient, tables: Tables, { lock, unlock }: Stepwise) {
+  const name = nameIn(tables)("migrations")
+  const table = sql.literal(name)
+  const run = Effect.gen(function*() {
+    const [held] = yield* sql`${lock(name)}`.values
+    if (Number(held?.[0]) !== 1) return yield* busy
+    // as Effect's migrator makes it
+    yield* sql`CREATE TABLE IF NOT EXISTS ${table} (migration_id INTEGER UNSIGNED NOT NULL PRIMARY KEY,
+      created_at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP, name VARCHAR(255) NOT NULL)`
+    const found = yield* versionOf(sql, tables)
+    for (const [key, make] of Object.entries(versions(sql, tables))) {
+      const [id, ...words] = key.split("_")
+      if (Number(id) <= found) continue
+      yield* make
+      yield* sql`INSERT INTO ${table} (migration_id, name) VALUES (${Number(id)}, ${words.join("_")})`
+    }
+  })
+  // a connection that is lost takes the lock along
+  return yield* Effect.ensuring(run, Effect.ignore(sql`${unlock(name)}`))
+})
+
 /**
  * Brings the tables to the version that this library knows; a database of a newer version is refused and left alone.
  *
  * **Details**
  *
- * Safe when several processes start at once: the versions are recorded and the tables made in one transaction, so one of them does it
- * and the others find it done.
+ * Safe when several processes start at once: one of them makes the tables and the others find them. Where a database can, it does so in
+ * one transaction.
  *
  * @category constructors
  * @since 0.1.0
@@ -175,13 +231,9 @@ export const migrate = Effect.fnUntraced(
     const found = yield* versionOf(sql, tables)
     if (found > version) return yield* newer(found)
     if (found === version) return
-    const { dialect, schema } = tables
-    const table = nameIn(tables)("migrations")
-    yield* sql.withTransaction(Effect.gen(function*() {
-      if (dialect.exclusive !== undefined) yield* sql`${dialect.exclusive([table])}`
-      if (schema !== undefined) yield* sql`CREATE SCHEMA IF NOT EXISTS ${sql.literal(schema)}`
-      yield* Migrator.make({})({ loader: Migrator.fromRecord(versions(sql, tables)), table })
-    }))
+    const { stepwise } = tables.dialect
+    if (stepwise === undefined) yield* sql.withTransaction(atOnce(sql, tables))
+    else yield* sql.withTransaction(inSteps(sql, tables, stepwise))
     // somebody newer may have been faster
     const reached = yield* versionOf(sql, tables)
     if (reached > version) return yield* newer(reached)
@@ -192,6 +244,12 @@ export const migrate = Effect.fnUntraced(
       Effect.fail(new StoreError({ verb: "migrate", retryable: false, message: error.message, cause: error }))
   })
 )
+
+const busy = new StoreError({
+  verb: "migrate",
+  retryable: true,
+  message: "Another process has been making the tables for a minute"
+})
 
 const newer = (found: number): StoreError =>
   new StoreError({

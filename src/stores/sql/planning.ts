@@ -6,7 +6,7 @@
 import * as Effect from "effect/Effect"
 import type { Change, DueJob, VerdictRow } from "../../JobStore.ts"
 import type { Admission } from "./admission.ts"
-import { type Database, forRows, signal, type Values, type Verbs } from "./Database.ts"
+import { type Database, forKeys, forRows, signal, type Values, type Verbs } from "./Database.ts"
 import * as Families from "./families.ts"
 import { Hints } from "./Hints.ts"
 import { encodeCancel, type Standings } from "./standing.ts"
@@ -28,6 +28,7 @@ const extended = [verdict.job, verdict.incarnation, verdict.to, verdict.count, e
 export const make = (db: Database, admission: Admission, standings: Standings): Verbs<"due" | "commit"> => {
   const { dialect, jobs, ns, runs, sql, verdicts } = db
   const wanted = sql.literal(Table.names(Table.jobs.columns, "j"))
+  const latest = sql.literal(dialect.latest)
   const lockJobs = sql.literal(dialect.forUpdate("j", "id"))
   const advance = dialect.update({
     table: db.named("jobs"),
@@ -101,7 +102,7 @@ export const make = (db: Database, admission: Admission, standings: Standings): 
             WHERE v.ns = ${ns} AND v.job = k.job AND v.incarnation = k.incarnation AND v.to_at = (
               SELECT max(w.to_at) FROM ${verdicts} w
               WHERE w.ns = ${ns} AND w.job = k.job AND w.incarnation = k.incarnation
-            )`.values
+            ) ${latest}`.values
     )
     for (const values of found) {
       const row = Table.verdicts.decode(values)
@@ -184,12 +185,7 @@ export const make = (db: Database, admission: Admission, standings: Standings): 
     }
     yield* forRows(db, advanced, advances, (rows) => sql`${advance.head} ${rows} ${advance.tail} AND t.ns = ${ns}`)
     yield* forRows(db, replaced, replacements, (rows) => sql`${replace.head} ${rows} ${replace.tail} AND t.ns = ${ns}`)
-    yield* forRows(
-      db,
-      ids,
-      deletions,
-      (rows) => sql`DELETE FROM ${jobs} WHERE ns = ${ns} AND id IN (SELECT k.id FROM ${rows} k)`
-    )
+    yield* forKeys(db, ids, deletions, (areDeleted) => sql`DELETE FROM ${jobs} WHERE ns = ${ns} AND ${areDeleted}`)
     yield* cancelGoing(accepted, now, hints)
     yield* admission.add(
       accepted.flatMap(({ runs }) => runs),

@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import type { Fragment } from "effect/sql/Statement"
 import type { CancelRequest } from "../../JobStore.ts"
 import { queued } from "./admission.ts"
-import { type Database, forRows, type Sql, type Values } from "./Database.ts"
+import { type Database, forKeys, forRows, type Sql, type Values } from "./Database.ts"
 import * as Families from "./families.ts"
 import type { Hints } from "./Hints.ts"
 import * as Table from "./Table.ts"
@@ -104,9 +104,12 @@ export const make = (db: Database): Standings => {
     on: "t.id = k.id"
   })
   const flagRuns = (flagged: ReadonlyArray<string>, cancel: string) =>
-    forRows(db, ids, flagged.map((id) => [id]), (rows) =>
-      sql`UPDATE ${runs} SET cancel = ${cancel}
-          WHERE ns = ${ns} AND id IN (SELECT k.id FROM ${rows} k) AND cancel IS NULL`)
+    forKeys(
+      db,
+      ids,
+      flagged.map((id) => [id]),
+      (areFlagged) => sql`UPDATE ${runs} SET cancel = ${cancel} WHERE ns = ${ns} AND ${areFlagged} AND cancel IS NULL`
+    )
 
   const read = (from: Fragment, condition: Fragment): Sql<ReadonlyArray<Standing>> =>
     Effect.map(

@@ -47,11 +47,12 @@ const tableOf = (columns: ReadonlyArray<Column>, size: number): string => {
  * @since 0.1.0
  */
 export const dialect: Dialect = {
-  keyType: "TEXT",
+  keyType: () => "TEXT",
   textType: "TEXT",
   intType: "BIGINT",
   batch: (width) => Math.min(mostRows, 2 ** Math.floor(Math.log2(mostParameters / width))),
   rows,
+  among: undefined,
   update: ({ on, set, table }) => ({
     head: literal(`UPDATE ${table} AS t SET ${Object.entries(set).map((pair) => pair.join(" = ")).join(", ")} FROM`),
     tail: literal(`AS k WHERE ${on}`)
@@ -59,12 +60,16 @@ export const dialect: Dialect = {
   whereFree: (column) => `WHERE true ON CONFLICT DO NOTHING RETURNING ${column}`,
   forUpdate: () => "",
   skipLocked: "",
+  latest: "",
   exclusive: undefined,
   isTransient: () => false,
+  undoesTransaction: () => false,
   updateYields: false,
   partial: (column) => ` WHERE ${column} IS NOT NULL`,
   tableExists: (table) =>
-    Statement.fragment([Statement.literal("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", [table])])
+    Statement.fragment([Statement.literal("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", [table])]),
+  ownTables: () => [],
+  stepwise: undefined
 }
 
 function literal(text: string): Statement.Fragment {

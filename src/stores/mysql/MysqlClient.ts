@@ -1,0 +1,277 @@
+/**
+ * An `SqlClient` for MariaDB and MySQL, over the `mysql2` package.
+ *
+ * **When to use**
+ *
+ * Provide it where a program has its own tables and the scheduler's in one database, and one transaction across both.
+ *
+ * **Details**
+ *
+ * A pool of connections. Transactions are `READ COMMITTED` unless told otherwise. Whole numbers come back as numbers, and as text where a
+ * number cannot hold them; dates are UTC. Statements travel as text with their values written in, in one journey each: preparing them
+ * saved less than a tenth of a statement's time, and servers keep few prepared ones.
+ *
+ * A deadlock undoes a transaction as a whole, its savepoints too, and the server would carry out what follows it one by one. So after one
+ * the statements of that transaction, and its commit, fail with the error of the deadlock.
+ *
+ * A fiber that is interrupted while it waits for a statement has the server stop it (`KILL QUERY`).
+ *
+ * @since 0.1.0
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Pool from "effect/Pool"
+import * as Reactivity from "effect/reactivity/Reactivity"
+import * as Redacted from "effect/Redacted"
+import type * as Scope from "effect/Scope"
+import * as SqlClient from "effect/sql/SqlClient"
+import type { Borrower, Connection } from "effect/sql/SqlConnection"
+import { SqlError } from "effect/sql/SqlError"
+import * as Statement from "effect/sql/Statement"
+import * as Stream from "effect/Stream"
+import * as Mysql from "mysql2"
+import { reasonOf, undoesTransaction } from "./errors.ts"
+
+/**
+ * How a server is reached.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options {
+  /** Such as `mysql://user:password@localhost:3306/app`. */
+  readonly url: Redacted.Redacted
+  /** How many connections the pool may have; 10 unless told. */
+  readonly maxConnections?: number | undefined
+  /** After how long an idle connection is closed; a minute unless told. */
+  readonly idleTimeout?: Duration.Input | undefined
+  /** How long a server may take to answer a new connection; 10 seconds unless told. */
+  readonly connectTimeout?: Duration.Input | undefined
+  /** What transactions see of each other; `READ COMMITTED` unless told. */
+  readonly isolation?: "READ COMMITTED" | "REPEATABLE READ" | "SERIALIZABLE" | undefined
+  /** How connections are encrypted, in the words of `mysql2`. */
+  readonly ssl?: Mysql.ConnectionOptions["ssl"]
+}
+
+/** How long a statement may take to stop when nobody waits for it any more. */
+const stopping = "1 second"
+
+/** The bit of a reply's status that says that a transaction is open. */
+const inTransaction = 1
+
+const sqlError = (cause: unknown, operation: string): SqlError => new SqlError({ reason: reasonOf(cause, operation) })
+
+/** Objects would be written as assignments, and functions called. */
+const toInput = (value: unknown): unknown => {
+  if (value === undefined) return null
+  if (typeof value === "boolean") return value ? 1 : 0
+  if (typeof value !== "object" || value === null || value instanceof Date || value instanceof Uint8Array) return value
+  return JSON.stringify(value)
+}
+
+/** One connection to the server. */
+interface Session extends Connection {
+  readonly isBroken: () => boolean
+  readonly isInTransaction: () => boolean
+  /** Ready for the next one who takes it from the pool. */
+  readonly reset: () => void
+  readonly close: () => void
+}
+
+const open = (config: Mysql.ConnectionOptions): Effect.Effect<Mysql.Connection, SqlError> =>
+  Effect.callback((resume) => {
+    const connection = Mysql.createConnection(config)
+    // what fails while no statement runs is found out by the next one
+    connection.on("error", () => {})
+    connection.connect((error) =>
+      resume(error === null ? Effect.succeed(connection) : Effect.fail(sqlError(error, "connect")))
+    )
+    return Effect.sync(() => connection.destroy())
+  })
+
+const sessionOf = (connection: Mysql.Connection, config: Mysql.ConnectionOptions): Session => {
+  let isBroken = false
+  let isOpen = false
+  let undone: SqlError | undefined
+  const lose = () => {
+    isBroken = true
+  }
+  connection.on("error", lose)
+  connection.on("end", lose)
+
+  const failed = (cause: Mysql.QueryError): SqlError => {
+    const error = sqlError(cause, "execute")
+    if (cause.fatal) isBroken = true
+    else if (isOpen && undoesTransaction(cause)) undone = error
+    return error
+  }
+
+  /** Needs a connection of its own, for this one is busy. */
+  const kill = Effect.acquireUseRelease(
+    open(config),
+    (other) =>
+      Effect.callback<void>((resume) => {
+        other.query(`KILL QUERY ${connection.threadId}`, () => resume(Effect.void))
+      }),
+    (other) => Effect.sync(() => other.destroy())
+  )
+
+  const run = (
+    text: string,
+    parameters: ReadonlyArray<unknown>,
+    as: "rows" | "values" | "raw"
+  ): Effect.Effect<any, SqlError> =>
+    Effect.callback((resume) => {
+      if (undone !== undefined) return resume(Effect.fail(undone))
+      let isOver = false
+      let over = () => {}
+      const values = parameters.length === 0 ? {} : { values: parameters.map(toInput) }
+      connection.query({ sql: text, rowsAsArray: as === "values", ...values }, (error, result) => {
+        isOver = true
+        if (error !== null) {
+          resume(Effect.fail(failed(error)))
+        } else if (Array.isArray(result)) {
+          resume(Effect.succeed(result))
+        } else {
+          isOpen = ((result as Mysql.ResultSetHeader).serverStatus & inTransaction) !== 0
+          resume(Effect.succeed(as === "raw" ? result : []))
+        }
+        over()
+      })
+      const ended = Effect.callback<void>((resume) => {
+        if (isOver) resume(Effect.void)
+        else over = () => resume(Effect.void)
+      })
+      return Effect.suspend(() =>
+        isOver ? Effect.void : Effect.ignore(Effect.andThen(kill, ended)).pipe(
+          Effect.interruptible,
+          Effect.timeoutOrElse({
+            duration: stopping,
+            orElse: () =>
+              Effect.sync(() => {
+                isBroken = true
+                connection.destroy()
+              })
+          }),
+          Effect.provideService(Clock.Clock, Clock.Clock.defaultValue())
+        )
+      )
+    })
+
+  const execute: Connection["execute"] = (text, parameters, transform) => {
+    const found = run(text, parameters, "rows")
+    return transform === undefined ? found : Effect.map(found, transform)
+  }
+  const executeValues: Connection["executeValues"] = (text, parameters) => run(text, parameters, "values")
+  return {
+    execute,
+    executeUnprepared: execute,
+    executeRaw: (text, parameters) => run(text, parameters, "raw"),
+    executeValues,
+    executeValuesUnprepared: executeValues,
+    executeStream: (text, parameters, transform) => Stream.fromIterableEffect(execute(text, parameters, transform)),
+    isBroken: () => isBroken,
+    isInTransaction: () => isOpen && !isBroken && undone === undefined,
+    reset: () => {
+      // what could not be rolled back must not meet the next one
+      if (isOpen && undone === undefined) {
+        isBroken = true
+        connection.destroy()
+      }
+      isOpen = false
+      undone = undefined
+    },
+    close: () => {
+      if (isBroken) connection.destroy()
+      else connection.end(() => {})
+    }
+  }
+}
+
+/**
+ * Opens a pool of connections, the first of them at once. They are closed with the scope.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make: (
+  options: Options
+) => Effect.Effect<SqlClient.SqlClient, SqlError, Scope.Scope | Reactivity.Reactivity> = Effect.fnUntraced(
+  function*(options: Options) {
+    const config: Mysql.ConnectionOptions = {
+      uri: Redacted.value(options.url),
+      charset: "utf8mb4",
+      timezone: "Z",
+      supportBigNumbers: true,
+      connectTimeout: Duration.toMillis(Duration.fromInputUnsafe(options.connectTimeout ?? "10 seconds")),
+      ...options.ssl === undefined ? {} : { ssl: options.ssl }
+    }
+    const isolation = options.isolation ?? "READ COMMITTED"
+    const connect = Effect.acquireRelease(
+      Effect.map(open(config), (connection) => sessionOf(connection, config)),
+      (session) => Effect.sync(session.close)
+    ).pipe(
+      Effect.tap((session) => session.executeRaw(`SET SESSION TRANSACTION ISOLATION LEVEL ${isolation}`, []))
+    )
+    const pool = yield* Pool.makeWithTTL({
+      acquire: connect,
+      min: 0,
+      max: options.maxConnections ?? 10,
+      timeToLive: options.idleTimeout ?? "1 minute"
+    })
+
+    const acquirer: Effect.Effect<Session, SqlError, Scope.Scope> = Effect.flatMap(
+      Pool.get(pool),
+      (session) =>
+        session.isBroken() ? Effect.andThen(Pool.invalidate(pool, session), acquirer) : Effect.succeed(session)
+    )
+    const borrower: Borrower = (use) =>
+      Pool.use(
+        pool,
+        (session) => session.isBroken() ? Effect.andThen(Pool.invalidate(pool, session), borrower(use)) : use(session)
+      )
+
+    // a server that is not there, or does not let us in, is found out here
+    yield* Effect.scoped(acquirer)
+
+    const { hostname, pathname, port } = new URL(Redacted.value(options.url))
+    return yield* SqlClient.make({
+      acquirer,
+      borrower,
+      transactionAcquirer: Effect.acquireRelease(acquirer, (session) => Effect.sync(session.reset)),
+      isTransaction: (connection) => (connection as Session).isInTransaction(),
+      compiler,
+      driver: "mysql2",
+      spanAttributes: [
+        ["db.system.name", "mysql"],
+        ["db.namespace", decodeURIComponent(pathname.slice(1))],
+        ["server.address", hostname],
+        ["server.port", Number(port || 3306)]
+      ],
+      beginTransaction: "START TRANSACTION",
+      releaseSavepoint: (name) => `RELEASE SAVEPOINT ${name}`
+    })
+  }
+)
+
+const compiler = Statement.makeCompiler({
+  dialect: "mysql",
+  placeholder: () => "?",
+  onIdentifier: Statement.defaultEscape("`"),
+  onRecordUpdate: () => ["", []],
+  onCustom: () => ["", []]
+})
+
+/**
+ * Opens a pool of connections for as long as the layer lives.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer = (options: Options): Layer.Layer<SqlClient.SqlClient, SqlError> =>
+  Layer.effectContext(
+    Effect.map(make(options), (client) => Context.make(SqlClient.SqlClient, client))
+  ).pipe(Layer.provide(Reactivity.layer))
