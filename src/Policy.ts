@@ -6,6 +6,7 @@
  *
  * @since 0.1.0
  */
+import type * as DateTime from "effect/DateTime"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -41,6 +42,26 @@ export const Overlap = Schema.Union([
  * @since 0.1.0
  */
 export type Overlap = typeof Overlap.Type
+
+/**
+ * What an overlap function on a Task is asked about: an occurrence is due, and what of its job is going.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface OverlapSituation<Payload> {
+  /** The job's id. */
+  readonly job: string
+  readonly payload: Payload
+  readonly tags: ReadonlyArray<string>
+  /** The newest occurrence that is due. */
+  readonly due: DateTime.Utc
+  readonly now: DateTime.Utc
+  /** How many runs of the job are queued, running, or waiting for a retry. */
+  readonly going: number
+  /** The id of the newest of them. */
+  readonly latest: string | undefined
+}
 
 /**
  * What happens to occurrences that became due while nobody was planning (the process was down, suspended or blocked).
@@ -104,7 +125,8 @@ export type WhenDone = typeof WhenDone.Type
  * @since 0.1.0
  */
 export const Policy = Schema.Struct({
-  overlap: Overlap,
+  /** `"byTask"`: as the Task's overlap function says, each time. */
+  overlap: Schema.Union([Overlap, Schema.Literal("byTask")]),
   catchUp: CatchUp,
   /** The most occurrences that `catchUp: "all"` runs. */
   catchUpLimit: PositiveInt,
@@ -131,12 +153,20 @@ export const Policy = Schema.Struct({
 export type Policy = typeof Policy.Type
 
 /**
+ * A policy that needs no Task to be understood: what an overlap function decides is decided.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Decided = Policy & { readonly overlap: Overlap }
+
+/**
  * What applies where neither the job nor its Task says otherwise.
  *
  * @category constants
  * @since 0.1.0
  */
-export const defaults: Policy = {
+export const defaults: Decided = {
   overlap: "skip",
   catchUp: "latest",
   catchUpLimit: 100,
@@ -157,8 +187,8 @@ export const defaults: Policy = {
  * @since 0.1.0
  */
 export interface Options {
-  /** Default `"skip"`. See {@link Overlap}. */
-  readonly overlap?: Overlap | undefined
+  /** Default `"skip"`. See {@link Overlap}. `"byTask"`: as the Task's function says, where it has one; then that is the default. */
+  readonly overlap?: Overlap | "byTask" | undefined
   /** Default `"latest"`. See {@link CatchUp}. */
   readonly catchUp?: CatchUp | undefined
   /** Default 100; counts for `catchUp: "all"`. */
@@ -193,8 +223,18 @@ const durationFields = {
 /** What follows a run is resolved by the engine, which knows how to encode a task's payload. */
 type Given = Exclude<keyof Policy, "followedBy">
 
+/** @internal */
+export const overlapValues =
+  `"skip", "queue", "cancelRunning", { queueAll: n } or { allow: n } with a whole n of at least 1`
+
+const decodeOverlap = Schema.decodeUnknownOption(Overlap)
+
+/** @internal */
+export const isOverlap = (value: unknown): value is Overlap =>
+  Option.isSome(decodeOverlap(value, { onExcessProperty: "error" }))
+
 const expected: { readonly [K in Exclude<Given, keyof typeof durationFields>]: string } = {
-  overlap: `"skip", "queue", "cancelRunning", { queueAll: n } or { allow: n } with a whole n of at least 1`,
+  overlap: overlapValues,
   catchUp: `"latest", "earliest", "all" or "none"`,
   catchUpLimit: "a whole number of at least 1",
   delivery: `"atLeastOnce" or "atMostOnce"`,

@@ -100,7 +100,7 @@ export type SchedulerEvent =
   | OfRun & { readonly _tag: "RunRefused" }
   /** The run of a lost node runs again, or is abandoned because it must not. */
   | OfStore & { readonly _tag: "RunTakenOver"; readonly run: string; readonly abandoned: boolean }
-  /** A due job is left to a node that knows its custom trigger, its calendar, or newer time-zone data. */
+  /** A due job is left to a node that knows its custom trigger, its calendar, its task's overlap function, or newer time-zone data. */
   | OfStore & { readonly _tag: "JobLeft"; readonly job: string; readonly reason: string }
   /** No task of this name is known to this node; another node may know it. */
   | OfStore & { readonly _tag: "TaskUnknown"; readonly job: string; readonly task: string }

@@ -73,6 +73,8 @@ export interface Task<
   readonly errorSchema: Error
   /** Decides from the failures so far whether and when there is another attempt. */
   readonly retry: Schedule.Schedule<unknown, Error["Type"] | AttemptTimedOut> | undefined
+  /** Decides each time what happens to an occurrence while earlier runs of the job are going. */
+  readonly overlap: ((situation: Policy.OverlapSituation<Payload["Type"]>) => Policy.Overlap) | undefined
   /** Name of the executor that carries the task's runs. */
   readonly executor: string
   /** What applies to the task's jobs and runs unless they say otherwise. */
@@ -100,6 +102,7 @@ export interface Any extends Pipeable {
   readonly successSchema: PureSchema
   readonly errorSchema: PureSchema
   readonly retry: Schedule.Schedule<unknown, never> | undefined
+  readonly overlap: ((situation: Policy.OverlapSituation<never>) => Policy.Overlap) | undefined
   readonly executor: string
   readonly policy: Policy.Options
   readonly version: number
@@ -135,7 +138,7 @@ export type HandlerOf<T extends Any> = T extends Any ? Handler<T["name"]> : neve
  * @category models
  * @since 0.1.0
  */
-export interface Options<Payload, Success, Error extends PureSchema> extends Policy.Options {
+export interface Options<Payload, Success, Error extends PureSchema> extends Omit<Policy.Options, "overlap"> {
   /** Fields of a struct, or a Schema. Default: no payload. */
   readonly payload?: Payload | undefined
   /** What the handler returns. Default: nothing. */
@@ -147,6 +150,14 @@ export interface Options<Payload, Success, Error extends PureSchema> extends Pol
    * and are not retried. The chosen instant is stored, so a restart changes nothing.
    */
   readonly retry?: Schedule.Schedule<unknown, Error["Type"] | AttemptTimedOut> | undefined
+  /**
+   * See `Policy.Overlap`; or a pure function that chooses one each time an occurrence is due. No function can be stored, so only nodes that
+   * carry out the task plan such jobs; others leave them alone (`JobLeft`). What it throws puts the job in quarantine.
+   */
+  readonly overlap?:
+    | Policy.Overlap
+    | ((situation: Policy.OverlapSituation<PayloadSchema<Payload>["Type"]>) => Policy.Overlap)
+    | undefined
   /** Name of the executor that carries the runs. Default `"default"`. */
   readonly executor?: string | undefined
   /** Default 1. */
@@ -206,7 +217,7 @@ export const make = <
   name: Name,
   options: Options<Payload, Success, Error> = {}
 ): Task<Name, PayloadSchema<Payload>, Success, Error> => {
-  const { error, executor, payload, retry, success, version, ...policy } = options
+  const { error, executor, overlap, payload, retry, success, version, ...policy } = options
   return Object.assign(Object.create(Proto), {
     name,
     payloadSchema: payload === undefined
@@ -217,8 +228,9 @@ export const make = <
     successSchema: success ?? Schema.Void,
     errorSchema: error ?? Schema.Never,
     retry,
+    overlap: typeof overlap === "function" ? overlap : undefined,
     executor: executor ?? "default",
-    policy,
+    policy: { ...policy, overlap: typeof overlap === "function" ? "byTask" : overlap },
     version: version ?? 1
   })
 }

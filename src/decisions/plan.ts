@@ -8,7 +8,7 @@
  * beyond every decided occurrence; at most `catchUpLimit` occurrences fire; the segments tile `(cursor before, cursor after]`.
  */
 import { identity } from "effect/Function"
-import type { Overlap, Policy } from "../Policy.ts"
+import type { Decided, Overlap } from "../Policy.ts"
 import type { Occurrences } from "../triggers/occurrences.ts"
 import type { Reason } from "../Verdict.ts"
 
@@ -18,7 +18,7 @@ export interface Situation {
   readonly anchor: number
   /** Everything up to here is decided; `-Infinity`: nothing is. */
   readonly cursor: number
-  readonly policy: Policy
+  readonly policy: Decided
   /** How many runs of the job are queued, running or waiting for a retry. */
   readonly going: number
   readonly now: number

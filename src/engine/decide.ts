@@ -13,6 +13,7 @@ import * as Trigger from "../Trigger.ts"
 import { isPlannedByNewerZoneData } from "./basis.ts"
 import { codecsOf } from "./codecs.ts"
 import type { Core } from "./core.ts"
+import { isDecidedElsewhere, withOverlap } from "./overlap.ts"
 import { dueOf, movedOf, overridesOf } from "./overrides.ts"
 
 /** What planning needs from a job's row. */
@@ -45,6 +46,12 @@ export const read = (core: Core, row: JobStore.JobRow): Result.Result<Readable, 
   }
   const policy = Policy.decode(row.policy)
   if (Option.isNone(policy)) return broken(`policy: cannot read ${row.policy}`)
+  if (isDecidedElsewhere(core, row, policy.value)) {
+    return Result.fail({
+      elsewhere: true,
+      reason: `overlap: decided by a function of task ${row.task}, which this node does not carry out`
+    })
+  }
   const served = core.served.get(row.task)
   if (served !== undefined) {
     const payload = codecsOf(served.task).payload.decode(row.payload)
@@ -73,11 +80,12 @@ export const decide = (
 ): Decision => {
   const { going, latest, now } = situation
   const planned = dueOf(row, trigger)
+  const asDecided = withOverlap(core, row, { policy, trigger }, situation)
   const decided = plan({
     occurrences: trigger.occurrences,
     anchor: row.anchor,
     cursor: row.cursor ?? -Infinity,
-    policy,
+    policy: asDecided,
     going,
     now,
     planned,
@@ -166,7 +174,7 @@ const runOf = (
 /** A run besides the occurrences of a job. It waits for its turn as the overlap policy has it, unless that is to be ignored. */
 export const manualRun = (
   row: JobStore.JobRow,
-  policy: Policy.Policy,
+  policy: Policy.Decided,
   id: string,
   now: number,
   ignoresOverlap: boolean

@@ -74,6 +74,10 @@ export const policyOf = Effect.fnUntraced(function*(
   if (given.followedBy === undefined && !Policy.optionKeys.some((key) => given[key] !== undefined)) return base
   const followedBy = given.followedBy === undefined ? base.policy.followedBy : yield* resolve(given.followedBy)
   const policy = { ...yield* Policy.fromOptions(given, base.policy), followedBy }
+  if (policy.overlap === "byTask" && task.overlap === undefined) {
+    const expected = `${Policy.overlapValues}; task ${task.name} has no overlap function`
+    return yield* new InvalidOption({ field: "overlap", value: `"byTask"`, expected })
+  }
   return { policy, text: Policy.encode(policy) }
 })
 

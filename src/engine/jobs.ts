@@ -15,6 +15,7 @@ import { checkId, define, type Defined, type Definition, exhausted, knownTrigger
 import { freshId } from "./freshId.ts"
 import { find } from "./lookup.ts"
 import { withNext } from "./next.ts"
+import { currentOverlap } from "./overlap.ts"
 import { forgiving, withMovesThatFit } from "./overrides.ts"
 import { remove } from "./removal.ts"
 
@@ -211,8 +212,11 @@ export const runNow = Effect.fnUntraced(
           new InvalidOption({ field: "id", value: id, expected: `a job that can be read (${readable.failure.reason})` })
         )
       }
-      return Effect.map(decidePast(core, stored, at), (past) => {
-        const { policy, trigger } = readable.success
+      const { trigger } = readable.success
+      const policy = options.overlap === "ignore"
+        ? Effect.succeed({ ...readable.success.policy, overlap: "skip" as const })
+        : currentOverlap(core, stored, readable.success.policy, at)
+      return Effect.map(Effect.all([decidePast(core, stored, at), policy]), ([past, policy]) => {
         run = `${stored.id}:${stored.incarnation}:manual:${fresh}`
         const manual = manualRun(stored, policy, run, at, options.overlap === "ignore")
         return {

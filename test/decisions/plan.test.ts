@@ -10,7 +10,7 @@ interface Situation {
   readonly set: Named
   readonly anchor: number
   readonly cursor: number
-  readonly policy: Policy.Policy
+  readonly policy: Policy.Decided
   readonly going: number
   readonly now: number
 }
@@ -223,7 +223,7 @@ describe("plan: catch-up", () => {
     for (const catchUp of Policy.CatchUp.literals) {
       for (const misfireGrace of [null, 0, 1, 60_000, 3_600_000]) {
         if (misfireGrace === null && catchUp !== "none") continue
-        const policy: Policy.Policy = { ...Policy.defaults, catchUp, misfireGrace }
+        const policy: Policy.Decided = { ...Policy.defaults, catchUp, misfireGrace }
         const grace = misfireGrace ?? 60_000
         const at = (now: number) =>
           plan({ occurrences: listed([0], true), anchor: 0, cursor: -Infinity, policy, going: 0, now }).segments
@@ -305,7 +305,7 @@ describe("plan: cost", () => {
   const askedBy = (
     occurrences: Occurrences,
     closed: boolean,
-    policy: Policy.Policy,
+    policy: Policy.Decided,
     away: number,
     going: number
   ): number => {

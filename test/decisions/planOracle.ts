@@ -14,7 +14,7 @@ export interface Judgement {
 const oneMinute = 60_000
 
 /** The due occurrences that the catch-up policy would run. */
-const wanted = (due: ReadonlyArray<number>, policy: Policy.Policy, now: number): ReadonlyArray<number> => {
+const wanted = (due: ReadonlyArray<number>, policy: Policy.Decided, now: number): ReadonlyArray<number> => {
   const within = (grace: number) => due.filter((at) => now - at <= grace)
   const fresh = within(policy.misfireGrace ?? Number.POSITIVE_INFINITY)
   if (policy.catchUp === "latest") return fresh.slice(-1)
@@ -36,7 +36,7 @@ const room = (overlap: Policy.Overlap, going: number): readonly [count: number, 
 
 export const judge = (
   due: ReadonlyArray<number>,
-  { going, now, policy }: { readonly policy: Policy.Policy; readonly going: number; readonly now: number }
+  { going, now, policy }: { readonly policy: Policy.Decided; readonly going: number; readonly now: number }
 ): ReadonlyMap<number, Judgement> => {
   const wants = wanted(due, policy, now)
   const [count, refusal] = room(policy.overlap, going)

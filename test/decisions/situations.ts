@@ -82,7 +82,7 @@ export const overlaps: Arbitrary.Arbitrary<Policy.Overlap> = oneOf<ReadonlyArray
   { allow: 3 }
 )
 
-export const policies: Arbitrary.Arbitrary<Policy.Policy> = Arbitrary.map(
+export const policies: Arbitrary.Arbitrary<Policy.Decided> = Arbitrary.map(
   Arbitrary.all({
     overlap: overlaps,
     catchUp: oneOf("latest", "earliest", "all", "none"),
