@@ -3,6 +3,7 @@
  */
 import type { JobStore } from "effect-scheduler"
 import type { Attempt, Happening } from "./history.ts"
+import { type Stretch, untiled } from "./timeline.ts"
 
 /** All instants in `(after, until]` of a trigger's text, from a source other than the library. */
 export type Enumerate = (trigger: string, anchor: number, after: number, until: number) => ReadonlyArray<number>
@@ -24,7 +25,7 @@ interface Timeline {
   over: number | undefined
   readonly required: Array<number>
   readonly fired: Array<number>
-  stretches: Array<{ readonly from: number; readonly to: number }>
+  stretches: Array<Stretch>
 }
 
 const keyOf = (job: string, incarnation: string) => `${job} ${incarnation}`
@@ -199,18 +200,7 @@ export class Checker {
   private decided(timeline: Timeline, now: number): void {
     const { fired, job, over = now, required, stretches } = timeline
     if (over > -Infinity) this.require(timeline, over)
-    stretches.sort((a, b) => a.from - b.from || a.to - b.to)
-    for (let i = 1; i < stretches.length; i++) {
-      if (stretches[i]!.from < stretches[i - 1]!.to) this.fail(`verdicts of ${job} overlap at ${stretches[i]!.from}`)
-    }
-    if (new Set(fired).size !== fired.length) this.fail(`an occurrence of ${job} fired twice`)
-    const isRequired = new Set(required)
-    const isFired = new Set(fired)
-    for (const at of fired) if (!isRequired.has(at)) this.fail(`${job} fired at ${at}, which is no occurrence`)
-    for (const at of required) {
-      const verdicts = stretches.filter(({ from, to }) => from < at && at <= to).length + (isFired.has(at) ? 1 : 0)
-      if (verdicts !== 1) this.fail(`the occurrence ${at} of ${job} has ${verdicts} verdicts`)
-    }
+    this.violations.push(...untiled({ job, required, fired, stretches }))
   }
 
   private end(run: string): void {

@@ -1,0 +1,238 @@
+/**
+ * Processes at work on one store, ended, halted and replaced at random while they are.
+ */
+import { Clock, Effect, Layer, Schedule, type Scope } from "effect"
+import { FiberExecutor, JobStore, Scheduler } from "effect-scheduler"
+import { type ChildProcess, spawn } from "node:child_process"
+import { once } from "node:events"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { type Random, random } from "../simulation/random.ts"
+import { type Entry, read } from "./journal.ts"
+import type { Orders } from "./node.ts"
+import { layerOf, type Place } from "./stores.ts"
+import { violations } from "./verdict.ts"
+import { type Amount, jobs, Once, Retried } from "./work.ts"
+
+export interface Options {
+  readonly place: Place
+  readonly seed: string
+  readonly seconds: number
+  readonly processes: number
+  readonly amount: Amount & { readonly adHoc: number }
+  /** Something else that happens meanwhile. */
+  readonly meanwhile?: Effect.Effect<void>
+}
+
+const program = fileURLToPath(new URL("./node.ts", import.meta.url))
+
+/** Short ones, so that a process that was halted has lost its claims when it goes on. */
+const times = { lease: "4 seconds", beat: "1 second", grace: "2 seconds" } as const
+
+const now = Clock.currentTimeMillis
+
+/** A process of ours, that ends with the scope. */
+const started = (orders: Orders) =>
+  Effect.acquireRelease(
+    Effect.sync(() =>
+      spawn(
+        process.execPath,
+        ["--conditions=source", "--disable-warning=ExperimentalWarning", program, JSON.stringify(orders)],
+        { stdio: ["ignore", "ignore", "inherit"] }
+      )
+    ),
+    ended("SIGKILL")
+  )
+
+const ended = (signal: NodeJS.Signals) => (child: ChildProcess) =>
+  Effect.promise(async () => {
+    if (isGone(child)) return
+    const gone = once(child, "exit")
+    child.kill(signal)
+    await gone
+  })
+
+const isGone = ({ exitCode, signalCode }: ChildProcess) => exitCode !== null || signalCode !== null
+
+/** One that ended by itself, as one does that finds no store when it starts, is started again. */
+const revive = Effect.fnUntraced(function*(
+  children: Array<ChildProcess>,
+  start: Effect.Effect<ChildProcess, never, Scope.Scope>
+) {
+  for (const [at, child] of children.entries()) if (isGone(child)) children[at] = yield* start
+})
+
+/** Every so often something happens to one of them, until the end. */
+const chaos = Effect.fnUntraced(function*(
+  choices: Random,
+  children: Array<ChildProcess>,
+  start: Effect.Effect<ChildProcess, never, Scope.Scope>,
+  until: number,
+  happened: Record<string, number>
+) {
+  const count = (what: string) => (happened[what] = (happened[what] ?? 0) + 1)
+  while ((yield* now) < until) {
+    yield* Effect.sleep(choices.int(200, 1_500))
+    yield* revive(children, start)
+    const at = choices.int(0, children.length - 1)
+    const child = children[at]!
+    const dice = choices.int(0, 99)
+    if (dice < 70) {
+      const signal = dice < 50 ? "SIGKILL" : "SIGTERM"
+      count(signal)
+      yield* Effect.forkChild(ended(signal)(child))
+      children[at] = yield* start
+    } else if (dice < 90) {
+      count("SIGSTOP")
+      child.kill("SIGSTOP")
+      yield* Effect.forkChild(Effect.delay(
+        Effect.sync(() => child.kill("SIGCONT")),
+        choices.pick([300, 2_000, 6_000])
+      ))
+    }
+  }
+})
+
+/** Asks until it is so. */
+const eventually = (what: string, isSo: Effect.Effect<boolean, unknown>) =>
+  Effect.delay(isSo, "100 millis").pipe(
+    Effect.repeat({ until: (so) => so }),
+    Effect.timeoutOrElse({ duration: "60 seconds", orElse: () => Effect.die(new Error(`not ${what} after a minute`)) })
+  )
+
+/** A store's pages, one after the other. */
+const allRuns = Effect.fnUntraced(function*(store: JobStore.Service) {
+  const rows: Array<JobStore.RunRow> = []
+  for (;;) {
+    const page = yield* store.runs({ limit: 2_000, ...rows.length > 0 ? { after: rows[rows.length - 1]! } : {} })
+    rows.push(...page)
+    if (page.length < 2_000) return rows
+  }
+})
+
+export interface Report {
+  readonly violations: ReadonlyArray<string>
+  readonly happened: Readonly<Record<string, number>>
+  readonly counts: { readonly [what: string]: number }
+  readonly journal: ReadonlyArray<Entry>
+}
+
+export const rush = Effect.fnUntraced(function*(options: Options): Effect.fn.Return<Report, unknown, Scope.Scope> {
+  const { amount, place, seconds, seed } = options
+  const choices = random(seed)
+  const directory = yield* Effect.acquireRelease(
+    Effect.sync(() => mkdtempSync(join(tmpdir(), "effect-scheduler-processes-"))),
+    (directory) => Effect.sync(() => rmSync(directory, { recursive: true, force: true }))
+  )
+  const context = yield* Layer.build(
+    // it only schedules: what is planned is planned by processes that may die over it
+    Scheduler.layer({ tasks: [], paused: true }).pipe(
+      Layer.provide(FiberExecutor.layer()),
+      Layer.provideMerge(layerOf(place))
+    )
+  )
+  const { scheduler, store } = yield* Effect.all({ scheduler: Scheduler.Scheduler, store: JobStore.JobStore }).pipe(
+    Effect.provideContext(context)
+  )
+
+  const happened: Record<string, number> = {}
+  const children: Array<ChildProcess> = []
+  let count = 0
+  const start = Effect.suspend(() => {
+    const name = `p${++count}`
+    return started({ name, place, seed, times, journal: join(directory, `${name}.journal`) })
+  })
+  for (let n = 0; n < options.processes; n++) children.push(yield* start)
+  yield* eventually("up", Effect.sync(() => read(directory).length >= options.processes))
+
+  const from = yield* now
+  const until = from + seconds * 1000
+  const planned = jobs(choices.fork("jobs"), amount, from, until)
+  for (const task of [Once, Retried]) {
+    const mine = planned.filter((job) => job.task === task)
+    for (let at = 0; at < mine.length; at += 500) {
+      yield* scheduler.scheduleAll(
+        task,
+        mine.slice(at, at + 500).map(({ id, policy, trigger }) => ({ id, trigger, payload: { name: id }, ...policy }))
+      )
+    }
+  }
+  /** Spread over the time, by somebody who asks again where he had no answer. */
+  const asking = Effect.gen(function*() {
+    const mood = choices.fork("asking")
+    const asked: Array<string> = []
+    for (let n = 0; n < amount.adHoc; n++) {
+      const id = `ad-hoc/${n}`
+      const delivery = mood.pick(["atLeastOnce", "atMostOnce"] as const)
+      const ask = scheduler.enqueue(mood.pick([Once, Retried]), { id, delivery, payload: { name: id } })
+      asked.push(yield* Effect.retry(ask, Schedule.spaced("200 millis")))
+      const left = until - (yield* now)
+      if (left > 0) yield* Effect.sleep(left / (amount.adHoc - n))
+    }
+    return asked
+  })
+  /** Jobs are paused and resumed meanwhile: the stretch between is decided against. */
+  const pausing = Effect.gen(function*() {
+    const mood = choices.fork("pausing")
+    const recurring = planned.slice(0, amount.recurring)
+    while ((yield* now) < until) {
+      const { id } = mood.pick(recurring)
+      const verb = mood.chance(0.5) ? scheduler.pause(id) : scheduler.resume(id, { catchUp: mood.chance(0.5) })
+      yield* Effect.retry(verb, Schedule.spaced("200 millis"))
+      yield* Effect.sleep(mood.int(50, 500))
+    }
+  })
+  const [asked] = yield* Effect.all([
+    asking,
+    pausing,
+    chaos(choices.fork("chaos"), children, start, until, happened),
+    options.meanwhile ?? Effect.void
+  ], { concurrency: "unbounded" })
+
+  // All becomes quiet. Those who live plan what is due and carry out what is left.
+  for (const child of children) child.kill("SIGCONT")
+  yield* revive(children, start)
+  yield* eventually(
+    "planned",
+    Effect.flatMap(now, (at) => Effect.map(store.due({ now: at - 2_000, limit: 1 }), ({ jobs }) => jobs.length === 0))
+  )
+  for (const { id } of planned.slice(0, amount.recurring)) yield* scheduler.pause(id)
+  yield* eventually("idle", Effect.map(store.runs({ going: true, limit: 1 }), (rows) => rows.length === 0))
+  yield* Effect.forEach(children, ended("SIGTERM"), { concurrency: "unbounded", discard: true })
+
+  const rows = yield* store.jobs({ limit: 1_000_000 })
+  const verdicts = yield* Effect.forEach(rows, ({ id }) => store.verdicts({ job: id, limit: 1_000_000 }), {
+    concurrency: 4
+  })
+  const remains = {
+    planned,
+    asked,
+    jobs: rows,
+    runs: yield* allRuns(store),
+    verdicts: verdicts.flat(),
+    journal: read(directory)
+  }
+  const left = yield* store.reap({ now: (yield* now) + 3_600_000, includeExpired: true, limit: 1_000 })
+  const behind = [...left.released, ...left.abandoned].map((run) => `${run} was held by nobody at the end`)
+  const tally = <A>(all: ReadonlyArray<A>, name: (one: A) => string) =>
+    Object.fromEntries(Array.from(Map.groupBy(all, name), ([key, ones]) => [key, ones.length]))
+  return {
+    violations: [...violations(remains), ...behind],
+    happened,
+    counts: {
+      jobs: rows.length,
+      runs: remains.runs.length,
+      verdicts: remains.verdicts.length,
+      ...tally(remains.runs, ({ outcome }) => `${outcome}`),
+      ...tally(remains.journal, (entry) =>
+        entry._tag === "settled"
+          ? `settled ${entry.answer}`
+          : entry._tag === "told"
+          ? entry.event
+          : entry._tag)
+    },
+    journal: remains.journal
+  }
+})
