@@ -6,6 +6,7 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Redacted, References, type Scope } from "effect"
+import * as MySql from "../stores/mysql/server.ts"
 import { isRunning, temporarySchema, url } from "../stores/postgres/server.ts"
 import * as Redis from "../stores/redis/server.ts"
 import { temporaryFile } from "../stores/sqlite/files.ts"
@@ -19,7 +20,7 @@ const seconds = minutes === 0 ? 8 : minutes * 60
 
 interface Case {
   readonly runs: boolean
-  readonly place: Effect.Effect<Place, never, Scope.Scope>
+  readonly place: Effect.Effect<Place, unknown, Scope.Scope>
   readonly processes: number
   readonly recurring: number
   /** In a short run. */
@@ -35,6 +36,18 @@ const cases: Record<string, Case> = {
     recurring: 60,
     oneOff: 1_500,
     adHoc: 300
+  },
+  MySQL: {
+    runs: MySql.isRunning,
+    place: Effect.map(MySql.temporaryDatabase, (name) => ({
+      store: "mysql",
+      url: Redacted.value(MySql.url(name)),
+      name
+    })),
+    processes: 3,
+    recurring: 20,
+    oneOff: 300,
+    adHoc: 100
   },
   SQLite: {
     runs: true,

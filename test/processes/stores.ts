@@ -9,6 +9,7 @@ type Open = (place: Place) => Promise<Layer.Layer<JobStore.JobStore, SchedulerEr
 const stores = {
   postgres: async ({ name, url }) =>
     (await import("effect-scheduler/postgres")).PostgresJobStore.layerUrl(Redacted.make(url), { schema: name }),
+  mysql: async ({ url }) => (await import("effect-scheduler/mysql")).MySqlJobStore.layerUrl(Redacted.make(url)),
   sqlite: async ({ url }) =>
     (await import("effect-scheduler/sqlite")).SqliteJobStore.layerFile(url, { synchronous: "normal" }),
   redis: async ({ name, url }) =>

@@ -26,6 +26,7 @@ const row = (run: JobStore.NewRun, fields: Partial<JobStore.RunRow> = {}): JobSt
   outcome: "succeeded",
   result: null,
   progress: null,
+  log: null,
   expiresAt: null,
   ...fields
 })
