@@ -231,6 +231,12 @@ export class CurrentRun extends Context.Service<CurrentRun, {
    * with each claim, show it. A duration that is none, or endless, is a defect.
    */
   readonly snooze: (duration: Duration.Input) => Effect.Effect<never>
+  /**
+   * Why others end this attempt, for a finalizer that must know whether the run is over: `"cancel"`, somebody asked for the run's end;
+   * `"shutdown"`, it runs again elsewhere or later (not if it is `atMostOnce`); `"lost"` or `"expired"`, another node may have it already;
+   * `"snooze"`, its own wish. `undefined` while nobody does, and when it is its timeout, or the handler itself, that interrupts it.
+   */
+  readonly interruptedBy: Effect.Effect<"cancel" | "shutdown" | "lost" | "expired" | "snooze" | undefined>
   /** Grows with each claim: hand it to a resource that must refuse a node which lost its claim. */
   readonly fence: number
 }>()("effect-scheduler/Run/CurrentRun") {}

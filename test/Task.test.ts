@@ -51,6 +51,7 @@ const currentRun: Run.CurrentRun["Service"] = {
   idempotencyKey: "r",
   progress: () => Effect.void,
   log: () => Effect.void,
+  interruptedBy: Effect.undefined,
   snooze: () => Effect.never,
   fence: 1
 }

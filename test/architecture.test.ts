@@ -37,6 +37,7 @@ const mayImport: Record<string, ReadonlyArray<string>> = {
   engine: ["words", "contracts", "decisions", "triggers", "internal"],
   stores: ["words", "contracts", "internal"],
   executors: ["words", "contracts", "internal"],
+  tasks: ["words", "internal"],
   face: ["words", "contracts", "engine", "triggers", "internal", "stores", "executors"],
   testing: ["words", "contracts", "triggers", "internal", "stores", "executors", "face"]
 }

@@ -14,7 +14,7 @@ import * as Option from "effect/Option"
 import type * as Schema from "effect/Schema"
 import { isFailure } from "../decisions/failures.ts"
 import { delayAfter, type EndedAttempt } from "../decisions/retry.ts"
-import { type Ended, type Next, settle } from "../decisions/settle.ts"
+import { type Ended, type Next, settle, type Stop } from "../decisions/settle.ts"
 import { toMillis } from "../internal/duration.ts"
 import type * as JobStore from "../JobStore.ts"
 import * as Policy from "../Policy.ts"
@@ -393,6 +393,9 @@ class Current implements Context.Service.Shape<typeof CurrentRun> {
         stop(running, "snooze")
         return Effect.interruptible(Effect.never)
       })
+  }
+  get interruptedBy(): Effect.Effect<Stop | undefined> {
+    return Effect.sync(() => this.#running.stop)
   }
   get progress(): (value: Schema.Json) => Effect.Effect<void> {
     return (value) =>

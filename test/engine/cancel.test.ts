@@ -96,3 +96,30 @@ describe("cancel", () => {
       assert.strictEqual((yield* Effect.flip(scheduler.cancel("nobody")))._tag, "RunNotFound")
     }).pipe(Effect.provide(inMemory(world()))))
 })
+
+it.effect("a handler that is interrupted can tell why", () => {
+  const w = world()
+  const reasons: Array<readonly [string, string | undefined]> = []
+  w.behave = ({ name }) =>
+    Effect.flatMap(Run.CurrentRun, (run) => {
+      const told = Effect.flatMap(run.interruptedBy, (by) => Effect.sync(() => reasons.push([name, by])))
+      const body = name === "snooze" ? run.snooze("1 hour") : Effect.never
+      return Effect.onInterrupt(Effect.andThen(told, body), () => told)
+    })
+  return Effect.gen(function*() {
+    const { close, scheduler } = yield* start(yield* MemoryJobStore.make(), w)
+    for (const name of ["cancelled", "shutdown", "snooze"]) {
+      yield* scheduler.enqueue(Work, { id: name, payload: { name } })
+    }
+    yield* scheduler.enqueue(Work, { payload: { name: "timeout" }, timeout: "1 second" })
+    yield* TestClock.adjust("1 second")
+    yield* scheduler.cancel("cancelled")
+    yield* close
+    assert.deepStrictEqual(
+      reasons.filter(([, by]) => by !== undefined),
+      [["snooze", "snooze"], ["cancelled", "cancel"], ["shutdown", "shutdown"]]
+    )
+    // While nobody ends it there is no reason, and none but its own when it takes too long.
+    assert.strictEqual(reasons.length, 8)
+  })
+})
