@@ -135,7 +135,10 @@ export const followNewest = (
   of: { readonly job?: string; readonly incarnation?: string } = {}
 ): Effect.Effect<void> =>
   core.outage.rideOut(
-    Effect.flatMap(core.store.runs({ ...of, going: false, limit: looked }), (rows) => followEnded(core, rows))
+    Effect.flatMap(
+      core.store.runs({ ...of, outcomes: [...endedByStore], limit: looked }),
+      (rows) => followEnded(core, rows)
+    )
   )
 
 /** After a change that cancelled a job's runs: those that had not begun were ended by the store. */

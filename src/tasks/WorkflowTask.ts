@@ -84,7 +84,13 @@ export const make = <
   options: Omit<Task.Options<Payload, Success, Error>, "payload" | "success" | "error"> = {}
 ): Task.Task<Tag, Payload, Success, Error> => {
   const { errorSchema: error, payloadSchema: payload, successSchema: success } = workflow
-  return Task.make(workflow._tag, { ...options, payload, success, error }) as Task.Task<Tag, Payload, Success, Error>
+  // Task.PayloadSchema leaves a Schema as it is, which a type parameter does not show.
+  return Task.make(workflow._tag, { ...options, payload, success, error } as never) as unknown as Task.Task<
+    Tag,
+    Payload,
+    Success,
+    Error
+  >
 }
 
 /**
