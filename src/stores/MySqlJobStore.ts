@@ -15,6 +15,10 @@
  *
  * Tested on MariaDB 10.11. The statements keep to what the manual of MySQL 8 knows too, but no test has run there.
  *
+ * The client's sessions should be `READ COMMITTED`, as those of `MysqlClient` are unless told. In others, as servers have them unless told,
+ * a verb has to lock what it only reads, and who claims at that moment passes over it until he looks again. What sessions have when the
+ * store is opened must not be raised for single transactions.
+ *
  * A deadlock undoes the caller's whole transaction, and not the verb alone: the verb fails with an error that says that it may be tried
  * again, and what is tried again is the transaction. Outside of one the store does that itself.
  *
@@ -96,7 +100,7 @@ const refuse = (field: string, value: string, expected: string): StoreError =>
     message: `${field}: got ${JSON.stringify(value)}, expected ${expected}`
   })
 
-/** Which server this is; one that would cut off what is too long, instead of refusing it, is refused. */
+/** Which server this is, as the client's sessions see it; one that would cut off what is too long, instead of refusing it, is refused. */
 const serverOf = Effect.fnUntraced(function*(sql: SqlClient) {
   const [row] = yield* sql`SELECT VERSION(), @@SESSION.sql_mode`.values
   const [version, mode] = [String(row?.[0]), String(row?.[1])]
@@ -107,7 +111,10 @@ const serverOf = Effect.fnUntraced(function*(sql: SqlClient) {
       "STRICT_ALL_TABLES or STRICT_TRANS_TABLES among them, as servers have it unless told"
     )
   }
-  return /mariadb/i.test(version) ? "mariadb" : "mysql"
+  // by the name that the server has for it
+  const [isolation] = yield* sql`SHOW SESSION VARIABLES
+    WHERE Variable_name IN ('transaction_isolation', 'tx_isolation')`.values
+  return { isMariaDb: /mariadb/i.test(version), readsCommitted: isolation?.[1] === "READ-COMMITTED" }
 }, Effect.catchTag("SqlError", (error) => Effect.fail(openError(error))))
 
 const openError = (error: SqlError): StoreError => storeError("open", error, ({ reason }) => isTransient(reason.cause))

@@ -8,14 +8,17 @@ import type { Dialect } from "../sql/Dialect.ts"
 import type { Column } from "../sql/Table.ts"
 import { isTransient, undoesTransaction, wasDone } from "./errors.ts"
 
-/** What compares by code point, and does not take a name for the same one with spaces after it, has a name of its own on each. */
-const collations = { mariadb: "utf8mb4_nopad_bin", mysql: "utf8mb4_0900_bin" } as const
-
 /**
+ * What the two differ in, and what their sessions may.
+ *
  * @category models
  * @since 0.1.0
  */
-export type Server = keyof typeof collations
+export interface Server {
+  readonly isMariaDb: boolean
+  /** Whether a `SELECT` sees all that is committed, also in a transaction that has looked before. */
+  readonly readsCommitted: boolean
+}
 
 /** Texts of up to so many characters are compared without being stored as large objects first. */
 const shortText = 320
@@ -51,8 +54,9 @@ const hash = (name: string): number => {
  * @category dialects
  * @since 0.1.0
  */
-export const make = (server: Server): Dialect => {
-  const text = `CHARACTER SET utf8mb4 COLLATE ${collations[server]}`
+export const make = ({ isMariaDb, readsCommitted }: Server): Dialect => {
+  // by code point, and a name is not the same one with spaces after it
+  const text = `CHARACTER SET utf8mb4 COLLATE ${isMariaDb ? "utf8mb4_nopad_bin" : "utf8mb4_0900_bin"}`
   const keyType = (length: number) => `VARCHAR(${length}) ${text}`
 
   const typeOf = ({ type }: Column, i: number, values: ReadonlyArray<ReadonlyArray<unknown>>): string => {
@@ -76,6 +80,8 @@ export const make = (server: Server): Dialect => {
       })
       return literal(`JSON_TABLE(?, '$[*]' COLUMNS (${names.join(", ")}))`, [JSON.stringify(document)])
     },
+    // tables are small at first, and would be read as a whole
+    each: "STRAIGHT_JOIN",
     // neither may look up the rows of a subquery in an index when it writes
     among: (columns, values) => {
       const names = columns.map(({ name }) => name).join(", ")
@@ -86,15 +92,18 @@ export const make = (server: Server): Dialect => {
       )
     },
     update: ({ on, set, table }) => ({
-      head: literal(`UPDATE ${table} AS t CROSS JOIN`),
+      head: literal("UPDATE"),
       tail: literal(
-        `AS k SET ${Object.entries(set).map(([column, value]) => `t.${column} = ${value}`).join(", ")} WHERE ${on}`
+        `AS k STRAIGHT_JOIN ${table} AS t SET ${
+          Object.entries(set).map(([column, value]) => `t.${column} = ${value}`).join(", ")
+        } WHERE ${on}`
       )
     }),
     whereFree: undefined,
     forUpdate: (alias, key) => `ORDER BY ${alias}.${key} FOR UPDATE`,
     skipLocked: "FOR UPDATE SKIP LOCKED",
-    latest: "LOCK IN SHARE MODE",
+    // a lock reads what is committed in any transaction; but who claims passes over what it holds
+    latest: readsCommitted ? "" : "LOCK IN SHARE MODE",
     exclusive: (names, named) => {
       const ids = Array.from(new Set(names.map((name) => hash(name) % locks))).sort((a, b) => a - b)
       return literal(

@@ -66,6 +66,7 @@ export const dialect: Dialect = {
   intType: "BIGINT",
   batch: () => 5000,
   rows,
+  each: "CROSS JOIN",
   among: undefined,
   update: ({ on, set, table }) => ({
     head: literal(`UPDATE ${table} AS t SET ${Object.entries(set).map((pair) => pair.join(" = ")).join(", ")} FROM`),

@@ -27,6 +27,8 @@ export interface Database {
   readonly dialect: Dialect
   /** Several services share the tables; each sees its own namespace. */
   readonly ns: string
+  /** Joins a table to rows: it is looked up in an index for each of them. */
+  readonly each: Fragment
   readonly jobs: Fragment
   readonly runs: Fragment
   readonly verdicts: Fragment
@@ -60,6 +62,7 @@ export const make = (sql: SqlClient, options: Tables & { readonly namespace: str
     sql,
     dialect: options.dialect,
     ns: options.namespace,
+    each: sql.literal(options.dialect.each),
     jobs: table("jobs"),
     runs: table("runs"),
     verdicts: table("verdicts"),

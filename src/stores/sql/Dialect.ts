@@ -30,6 +30,9 @@ export interface Dialect {
   /** A table expression in parentheses that yields the values under the names of the columns. */
   readonly rows: (columns: ReadonlyArray<Column>, values: ReadonlyArray<ReadonlyArray<unknown>>) => Fragment
 
+  /** Joins a table to rows, in this order: a table that is read through locks what it passes by. */
+  readonly each: string
+
   /**
    * The condition that the columns have the values of one of the rows, for statements that write. `undefined` where a subquery of `rows` does
    * as well.

@@ -86,7 +86,7 @@ export interface Admission {
 }
 
 export const make = (db: Database): Admission => {
-  const { dialect, ns, runs, sql } = db
+  const { dialect, each, ns, runs, sql } = db
   const lock = Families.lock(db)
   const latest = sql.literal(dialect.latest)
   const candidate = sql.literal(Table.names(waiting.columns, "r"))
@@ -102,8 +102,7 @@ export const make = (db: Database): Admission => {
         db,
         ids,
         wanted.map((id) => [id]),
-        (rows) =>
-          sql`SELECT r.id FROM ${rows} k CROSS JOIN ${runs} r WHERE r.ns = ${ns} AND r.id = k.id ${latest}`.values
+        (rows) => sql`SELECT r.id FROM ${rows} k ${each} ${runs} r WHERE r.ns = ${ns} AND r.id = k.id ${latest}`.values
       ),
       (rows) => new Set(rows.map(([id]) => id))
     )
@@ -115,7 +114,7 @@ export const make = (db: Database): Admission => {
         keys,
         wanted.filter((key) => key !== null).map((key) => [key]),
         (rows) =>
-          sql`SELECT r.going_key FROM ${rows} k CROSS JOIN ${runs} r
+          sql`SELECT r.going_key FROM ${rows} k ${each} ${runs} r
             WHERE r.ns = ${ns} AND r.going_key = k.unique_key ${latest}`.values
       ),
       (rows) => new Set(rows.map(([key]) => key))
@@ -136,7 +135,7 @@ export const make = (db: Database): Admission => {
   const admittedOf = (wanted: Map<string, Families.Family>): Sql<Map<string, number>> =>
     Effect.map(
       forRows(db, Families.columns, Array.from(wanted.values(), Families.encode), (rows) =>
-        sql`SELECT r.job, r.incarnation, count(*) FROM ${rows} k CROSS JOIN ${runs} r
+        sql`SELECT r.job, r.incarnation, count(*) FROM ${rows} k ${each} ${runs} r
             WHERE r.ns = ${ns} AND r.job = k.job AND r.incarnation = k.incarnation
               AND r.finished IS NULL AND r.blocked_at IS NULL
             GROUP BY r.job, r.incarnation ${latest}`.values),
@@ -193,7 +192,7 @@ export const make = (db: Database): Admission => {
       Families.columns,
       Array.from(wanted.values(), Families.encode),
       (rows) =>
-        sql`SELECT ${candidate} FROM ${rows} k CROSS JOIN ${runs} r
+        sql`SELECT ${candidate} FROM ${rows} k ${each} ${runs} r
             WHERE r.ns = ${ns} AND r.job = k.job AND r.incarnation = k.incarnation AND r.blocked_at IS NOT NULL
             ORDER BY r.blocked_at, r.id ${latest}`.values
     )

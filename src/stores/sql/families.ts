@@ -38,7 +38,7 @@ export const encode = ({ incarnation, job }: Family): ReadonlyArray<unknown> => 
  * of runs: whoever waits for a job must not hold what the holder of the job needs.
  */
 export const lock = (db: Database): (families: Map<string, Family>) => Sql<void> => {
-  const { dialect, jobs, ns, sql } = db
+  const { dialect, each, jobs, ns, sql } = db
   const { exclusive } = dialect
   if (exclusive === undefined) return () => Effect.void
   const ordered = sql.literal(dialect.forUpdate("j", "id"))
@@ -49,7 +49,7 @@ export const lock = (db: Database): (families: Map<string, Family>) => Sql<void>
       columns,
       Array.from(families.values(), encode),
       (rows) =>
-        sql`SELECT j.id, j.incarnation FROM ${rows} k CROSS JOIN ${jobs} j
+        sql`SELECT j.id, j.incarnation FROM ${rows} k ${each} ${jobs} j
           WHERE j.ns = ${ns} AND j.id = k.job AND j.incarnation = k.incarnation ${ordered}`.values
     )
     if (found.length === families.size) return

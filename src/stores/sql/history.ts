@@ -14,7 +14,7 @@ const { of: verdict } = Table.verdicts
 const ranges = [verdict.job, verdict.incarnation, verdict.to]
 
 export const make = (db: Database): Verbs<"runs" | "verdicts" | "sweep"> => {
-  const { dialect, ns, runs, sql, verdicts } = db
+  const { dialect, each, ns, runs, sql, verdicts } = db
   const skipLocked = sql.literal(dialect.skipLocked)
   const wanted = sql.literal(Table.names(Table.runs.columns, "r"))
   const verdictColumns = sql.literal(Table.names(Table.verdicts.columns, "v"))
@@ -52,7 +52,7 @@ export const make = (db: Database): Verbs<"runs" | "verdicts" | "sweep"> => {
     if (after !== undefined) conditions.push(sql`r.id < ${after.id}`)
     if (query.job !== undefined) return page(allRuns, conditions, newestId, query.limit)
     conditions.push(sql`r.id = g.id`)
-    return page(sql`(${goingIds}) g CROSS JOIN ${runs} r`, conditions, newestId, query.limit)
+    return page(sql`(${goingIds}) g ${each} ${runs} r`, conditions, newestId, query.limit)
   }
 
   const lastFinished = sql.literal("r.finished DESC, r.id DESC")
@@ -79,7 +79,7 @@ export const make = (db: Database): Verbs<"runs" | "verdicts" | "sweep"> => {
         db,
         ids,
         Array.from(new Set(wantedIds), (id) => [id]),
-        (rows) => sql`SELECT ${wanted} FROM ${rows} k CROSS JOIN ${runs} r WHERE ${where}`.values
+        (rows) => sql`SELECT ${wanted} FROM ${rows} k ${each} ${runs} r WHERE ${where}`.values
       ),
       (rows) =>
         rows.map(Table.runs.decode)

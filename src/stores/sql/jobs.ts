@@ -12,7 +12,7 @@ import * as Table from "./Table.ts"
 const ids = [Table.jobs.of.id]
 
 export const make = (db: Database): Verbs<"insertJobs" | "jobs"> => {
-  const { dialect, jobs, ns, sql } = db
+  const { dialect, each, jobs, ns, sql } = db
   const latest = sql.literal(dialect.latest)
   const wanted = sql.literal(Table.names(Table.jobs.columns, "j"))
 
@@ -21,7 +21,7 @@ export const make = (db: Database): Verbs<"insertJobs" | "jobs"> => {
       db,
       ids,
       values.map(([id]) => [id]),
-      (rows) => sql`SELECT j.id FROM ${rows} k CROSS JOIN ${jobs} j WHERE j.ns = ${ns} AND j.id = k.id ${latest}`.values
+      (rows) => sql`SELECT j.id FROM ${rows} k ${each} ${jobs} j WHERE j.ns = ${ns} AND j.id = k.id ${latest}`.values
     )
     const taken = new Set(found.map(([id]) => id))
     return values.filter(([id]) => !taken.has(id) && taken.add(id))
@@ -63,7 +63,7 @@ export const make = (db: Database): Verbs<"insertJobs" | "jobs"> => {
         db,
         ids,
         keys,
-        (keys) => sql`SELECT ${wanted} FROM ${keys} k CROSS JOIN ${jobs} j WHERE j.id = k.id AND ${where}`.values
+        (keys) => sql`SELECT ${wanted} FROM ${keys} k ${each} ${jobs} j WHERE j.id = k.id AND ${where}`.values
       ),
       (rows) => rows.map(Table.jobs.decode).sort((a, b) => a.id < b.id ? -1 : 1).slice(0, query.limit)
     )

@@ -26,7 +26,7 @@ const extendedTo = Table.int("extended_to")
 const extended = [verdict.job, verdict.incarnation, verdict.to, verdict.count, extendedTo]
 
 export const make = (db: Database, admission: Admission, standings: Standings): Verbs<"due" | "commit"> => {
-  const { dialect, jobs, ns, runs, sql, verdicts } = db
+  const { dialect, each, jobs, ns, runs, sql, verdicts } = db
   const wanted = sql.literal(Table.names(Table.jobs.columns, "j"))
   const latest = sql.literal(dialect.latest)
   const lockJobs = sql.literal(dialect.forUpdate("j", "id"))
@@ -71,7 +71,7 @@ export const make = (db: Database, admission: Admission, standings: Standings): 
             SELECT r.job, r.incarnation, r.id,
               count(*) OVER (PARTITION BY r.job, r.incarnation) AS going,
               row_number() OVER (PARTITION BY r.job, r.incarnation ORDER BY r.planned DESC, r.id DESC) AS place
-            FROM ${rows} k CROSS JOIN ${runs} r
+            FROM ${rows} k ${each} ${runs} r
             WHERE r.ns = ${ns} AND r.job = k.job AND r.incarnation = k.incarnation AND r.finished IS NULL
           ) g WHERE g.place = 1`.values
     )
@@ -98,7 +98,7 @@ export const make = (db: Database, admission: Admission, standings: Standings): 
       Families.columns,
       Array.from(wanted.values(), Families.encode),
       (rows) =>
-        sql`SELECT ${lastColumns} FROM ${rows} k CROSS JOIN ${verdicts} v
+        sql`SELECT ${lastColumns} FROM ${rows} k ${each} ${verdicts} v
             WHERE v.ns = ${ns} AND v.job = k.job AND v.incarnation = k.incarnation AND v.to_at = (
               SELECT max(w.to_at) FROM ${verdicts} w
               WHERE w.ns = ${ns} AND w.job = k.job AND w.incarnation = k.incarnation
@@ -159,7 +159,7 @@ export const make = (db: Database, admission: Admission, standings: Standings): 
       ids,
       changes.map(({ job }) => [job]),
       (rows) =>
-        sql`SELECT j.id, j.incarnation, j.revision FROM ${rows} k CROSS JOIN ${jobs} j
+        sql`SELECT j.id, j.incarnation, j.revision FROM ${rows} k ${each} ${jobs} j
           WHERE j.ns = ${ns} AND j.id = k.id ${lockJobs}`.values
     )
     for (const row of rows) current.set(row[0], row)

@@ -89,7 +89,7 @@ export interface Standings {
 }
 
 export const make = (db: Database): Standings => {
-  const { dialect, ns, runs, sql } = db
+  const { dialect, each, ns, runs, sql } = db
   const columns = sql.literal(Table.names(row.columns, "r"))
   const lock = sql.literal(dialect.forUpdate("r", "id"))
   const update = dialect.update({
@@ -142,7 +142,7 @@ export const make = (db: Database): Standings => {
       db,
       ids,
       Array.from(new Set(wanted), (id) => [id]),
-      (rows) => select(sql`${rows} k CROSS JOIN ${allRuns}`, isNamed)
+      (rows) => select(sql`${rows} k ${each} ${allRuns}`, isNamed)
     )
 
   const isGoing = sql`r.job = k.job AND r.incarnation = k.incarnation AND r.finished IS NULL`
@@ -151,7 +151,7 @@ export const make = (db: Database): Standings => {
       db,
       Families.columns,
       Array.from(wanted, Families.encode),
-      (rows) => select(sql`${rows} k CROSS JOIN ${allRuns}`, isGoing)
+      (rows) => select(sql`${rows} k ${each} ${allRuns}`, isGoing)
     )
 
   const write = (standings: ReadonlyArray<Standing>): Sql<void> =>

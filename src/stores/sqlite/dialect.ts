@@ -52,6 +52,7 @@ export const dialect: Dialect = {
   intType: "BIGINT",
   batch: (width) => Math.min(mostRows, 2 ** Math.floor(Math.log2(mostParameters / width))),
   rows,
+  each: "CROSS JOIN",
   among: undefined,
   update: ({ on, set, table }) => ({
     head: literal(`UPDATE ${table} AS t SET ${Object.entries(set).map((pair) => pair.join(" = ")).join(", ")} FROM`),
