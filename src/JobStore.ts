@@ -421,6 +421,17 @@ export type Signal =
   | { readonly _tag: "settled"; readonly runs: ReadonlyArray<string> }
 
 /**
+ * An open transaction of the caller's.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Transaction {
+  /** Runs an effect once the outermost transaction has been committed, and never if it is rolled back. */
+  readonly afterCommit: (effect: Effect.Effect<void>) => Effect.Effect<void>
+}
+
+/**
  * The verbs of a store.
  *
  * @category models
@@ -428,6 +439,9 @@ export type Signal =
  */
 export interface Service {
   readonly capabilities: Capabilities
+
+  /** The caller's open transaction, which verbs would join; always `undefined` where the capability `transactions` is false. */
+  readonly transaction: Effect.Effect<Transaction | undefined>
 
   /** Adds the jobs whose ids are free. One transaction. Signals `jobs`. */
   readonly insertJobs: (

@@ -11,9 +11,11 @@
 import * as Context from "effect/Context"
 import * as DateTime from "effect/DateTime"
 import type * as Duration from "effect/Duration"
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type { NewRun, RunRow, RunState } from "./JobStore.ts"
+import { CompletionRefused, type StoreError } from "./SchedulerError.ts"
+import type * as Task from "./Task.ts"
 
 /**
  * How a run ended.
@@ -237,6 +239,8 @@ export class CurrentRun extends Context.Service<CurrentRun, {
    * `"snooze"`, its own wish. `undefined` while nobody does, and when it is its timeout, or the handler itself, that interrupts it.
    */
   readonly interruptedBy: Effect.Effect<"cancel" | "shutdown" | "lost" | "expired" | "snooze" | undefined>
+  /** Untyped; use {@link complete}, which knows the task's success. */
+  readonly complete: (value: unknown) => Effect.Effect<void, CompletionRefused | StoreError>
   /** Grows with each claim: hand it to a resource that must refuse a node which lost its claim. */
   readonly fence: number
 }>()("effect-scheduler/Run/CurrentRun") {}
@@ -256,6 +260,51 @@ export class AttemptTimedOut extends Schema.TaggedError<AttemptTimedOut>()("Atte
     return `Run ${this.run} exceeded its timeout of ${this.timeout} ms`
   }
 }
+
+/**
+ * Settles the current run as succeeded, in the caller's open transaction: the run is over exactly when the handler's own writes are committed.
+ * Gives the value back, as it is what the handler returns.
+ *
+ * **Details**
+ *
+ * The store compares the claim: a handler whose run was taken over meanwhile fails with `CompletionRefused`, and its transaction with it.
+ * If the transaction is rolled back, for this or any other reason, the run is not completed, and is settled by how the handler ends. Once
+ * it is committed the run has succeeded, however the handler ends and even if the process dies: it does not run again. So let it be the
+ * last thing a handler does; an overlapping run may start at the commit, and `remove` does not wait for what comes after it.
+ *
+ * A handler may fail with `CompletionRefused` without its task naming it. `StoreError` is left to it, as the errors of its own statements are.
+ *
+ * **Example** (Writes and the end of the run in one transaction)
+ *
+ * ```ts
+ * import { Effect, Schema } from "effect"
+ * import { Run, Task } from "effect-scheduler"
+ * import { SqlClient } from "effect/sql/SqlClient"
+ *
+ * const Charge = Task.make("Charge", { payload: { order: Schema.String }, success: Schema.Int })
+ *
+ * const ChargeLive = Charge.toLayer(Effect.fnUntraced(function*({ order }) {
+ *   const sql = yield* SqlClient
+ *   return yield* sql.withTransaction(Effect.gen(function*() {
+ *     yield* sql`UPDATE orders SET charged = 1 WHERE id = ${order}`
+ *     return yield* Run.complete(Charge, 1)
+ *   })).pipe(Effect.catchTag(["SqlError", "StoreError"], Effect.die))
+ * }))
+ * ```
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const complete = <T extends Task.Any>(
+  task: T,
+  value: Task.Success<T>
+): Effect.Effect<Task.Success<T>, CompletionRefused | StoreError, CurrentRun> =>
+  Effect.flatMap(CurrentRun, (current) =>
+    current.task === task.name
+      ? Effect.as(current.complete(value), value)
+      : Effect.fail(
+        new CompletionRefused({ run: current.id, reason: "task", detail: `${current.task}, not ${task.name}` })
+      ))
 
 /**
  * How a run was late: from its nominal (or planned) instant to its start.

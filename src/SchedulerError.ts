@@ -112,6 +112,37 @@ export class RunFailed extends Schema.TaggedError<RunFailed>()("RunFailed", {
   }
 }
 
+const refusals = {
+  lost: "the store has given the run to another node; nothing that was done in this attempt may stay",
+  completed: "it is completed already",
+  transaction:
+    "no transaction is open that the run's store would join: call it inside withTransaction of the SqlClient of an SQL store",
+  value: "the value does not fit the task's success Schema",
+  task: "the current run is of another task"
+}
+
+/**
+ * A run could not be completed in its handler's transaction. Let it fail the transaction, which is rolled back then.
+ *
+ * - `lost`: the run's claim was taken over, as its node was silent for too long or the run was cancelled; this attempt changes nothing any more
+ * - `completed`: the run was completed before
+ * - `transaction`: no transaction is open that the store would join
+ * - `value`, `task`: the value, or the task, does not fit the run
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class CompletionRefused extends Schema.TaggedError<CompletionRefused>()("CompletionRefused", {
+  run: Schema.String,
+  reason: Schema.Literals(["lost", "completed", "transaction", "value", "task"]),
+  detail: Schema.String
+}) {
+  override get message() {
+    const { detail, reason, run } = this
+    return `Run ${run} cannot be completed: ${refusals[reason]}${detail === "" ? "" : ` (${detail})`}`
+  }
+}
+
 /**
  * The store could not carry out a verb.
  *

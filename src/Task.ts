@@ -32,6 +32,7 @@ import type * as Scope from "effect/Scope"
 import { captured } from "./internal/callerContext.ts"
 import type * as Policy from "./Policy.ts"
 import type { AttemptTimedOut, CurrentRun } from "./Run.ts"
+import type { CompletionRefused } from "./SchedulerError.ts"
 
 const TypeId = "~effect-scheduler/Task"
 
@@ -84,10 +85,10 @@ export interface Task<
 
   /**
    * The Layer that gives the task its handler. The handler's own requirements become the Layer's; `CurrentRun` and a Scope that
-   * closes with each attempt are provided by the scheduler.
+   * closes with each attempt are provided by the scheduler. What `Run.complete` may be refused with is no error of the task's.
    */
   readonly toLayer: <R>(
-    handler: (payload: Payload["Type"]) => Effect.Effect<Success["Type"], Error["Type"], R>
+    handler: (payload: Payload["Type"]) => Effect.Effect<Success["Type"], Error["Type"] | CompletionRefused, R>
   ) => Layer.Layer<Handler<Name>, never, Exclude<R, CurrentRun | Scope.Scope>>
 }
 

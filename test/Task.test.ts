@@ -53,6 +53,7 @@ const currentRun: Run.CurrentRun["Service"] = {
   log: () => Effect.void,
   interruptedBy: Effect.undefined,
   snooze: () => Effect.never,
+  complete: () => Effect.void,
   fence: 1
 }
 

@@ -77,4 +77,5 @@ export const settle = (input: {
   }
 }
 
-const done = (outcome: Outcome, result: string): Next => ({ _tag: "Done", outcome, result, counts: true })
+/** The run is over, and the attempt counts. */
+export const done = (outcome: Outcome, result: string): Next => ({ _tag: "Done", outcome, result, counts: true })

@@ -14,14 +14,16 @@ import * as Option from "effect/Option"
 import type * as Schema from "effect/Schema"
 import { isFailure } from "../decisions/failures.ts"
 import { delayAfter, type EndedAttempt } from "../decisions/retry.ts"
-import { type Ended, type Next, settle, type Stop } from "../decisions/settle.ts"
+import { done, type Ended, type Next, settle, type Stop } from "../decisions/settle.ts"
 import { toMillis } from "../internal/duration.ts"
 import type * as JobStore from "../JobStore.ts"
 import * as Policy from "../Policy.ts"
 import { AttemptTimedOut, CurrentRun, parentOf } from "../Run.ts"
+import { CompletionRefused, type StoreError } from "../SchedulerError.ts"
 import { ofRun } from "./announce.ts"
 import { stop } from "./cancel.ts"
 import { codecsOf, type TaskCodecs } from "./codecs.ts"
+import { complete } from "./completion.ts"
 import { type Core, type Running, wakeWorkers } from "./core.ts"
 import { followed, followers } from "./following.ts"
 import { Logbook } from "./logbook.ts"
@@ -129,39 +131,45 @@ const conclude = (
   started: number | null,
   judged: Judged
 ): void => {
-  const { row } = running
-  const finished = core.clock.currentTimeMillisUnsafe()
-  const next = settle({
+  const { completion, row } = running
+  const ended = core.clock.currentTimeMillisUnsafe()
+  const decided = settle({
     ended: judged.ended,
-    now: finished,
+    now: ended,
     delay: judged.delay,
     attempt: row.attempt + 1,
     maxAttempts: policy.maxAttempts,
     atMostOnce: row.atMostOnce
   })
-  const follow = next._tag === "Done"
+  const follow = decided._tag === "Done"
     ? followers(row, policy, {
-      outcome: next.outcome,
-      result: next.result,
-      attempts: row.attempt + (next.counts ? 1 : 0),
-      finished
+      outcome: decided.outcome,
+      result: decided.result,
+      attempts: row.attempt + (decided.counts ? 1 : 0),
+      finished: ended
     })
     : []
   core.settler.submit({
     executor: running.executor,
-    settlement: next._tag === "Nothing" ? null : {
+    // What the handler has settled in its own transaction is settled.
+    settlement: decided._tag === "Nothing" || completion?.committed === true ? null : {
       run: row.id,
       fence: row.fence,
       follow,
-      next: settlementOf(row, next, judged, started, finished)
+      next: settlementOf(row, decided, judged, started, ended)
     },
     recorded: (answer) => {
+      // A commit whose reply was lost is one too: then the store answers that the run is settled already.
+      const completed = completion !== undefined && (completion.committed || answer === "already")
+      const next: Next = completed ? done("succeeded", completion.result) : decided
+      const finished = completed ? completion.finished : ended
       if (core.running.get(row.id) === running) core.running.delete(row.id)
       if (running.ended !== undefined) { for (const tell of running.ended) tell() }
       notifySettled(core, row.id)
       // Its end may have let another run of its job in.
       if (row.serial !== null && next._tag === "Done") wakeWorkers(core)
-      if (answer === "ok") followed(core, follow, finished)
+      if (completed) followed(core, completion.follow, finished)
+      else if (answer === "ok") followed(core, follow, finished)
       complain(core, row, next, answer)
       if (row.job !== null && policy.pauseAfter !== null && next._tag === "Done" && isFailure(next.outcome)) {
         core.background(core.outage.rideOut(pauseAfterFailures(core, row)))
@@ -288,6 +296,11 @@ const failed = (
   if (Option.isNone(failure)) return Effect.succeed({ ended: interrupted(cause as Cause.Cause<never>, running) })
   const error = failure.value
   const { row } = running
+  if (error instanceof CompletionRefused && error.run === row.id) {
+    return Effect.succeed({
+      ended: error.reason === "lost" ? { _tag: "Interrupted", by: "lost" } : died(error.message)
+    })
+  }
   if (error instanceof AttemptTimedOut && error.run === row.id) {
     return retriable(
       core,
@@ -401,5 +414,8 @@ class Current implements Context.Service.Shape<typeof CurrentRun> {
     return (value) =>
       Effect.suspend(() => this.#core.store.note({ run: this.id, fence: this.fence, progress: JSON.stringify(value) }))
         .pipe(Effect.catchTag("StoreError", (error) => Effect.logDebug("effect-scheduler: progress is lost", error)))
+  }
+  get complete(): (value: unknown) => Effect.Effect<void, CompletionRefused | StoreError> {
+    return (value) => complete(this.#core, this.#running, this.#started, value)
   }
 }

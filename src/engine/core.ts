@@ -15,6 +15,7 @@ import type * as JobStore from "../JobStore.ts"
 import type { CurrentRun } from "../Run.ts"
 import type * as Task from "../Task.ts"
 import type * as Trigger from "../Trigger.ts"
+import type { Completion } from "./completion.ts"
 import type { StoreEvents } from "./events.ts"
 import type { Outage } from "./outage.ts"
 import type { Settings } from "./settings.ts"
@@ -40,6 +41,8 @@ export interface Running {
   snoozedUntil: number | undefined
   /** It removed its own job and goes on to its end. */
   exempt: boolean
+  /** Its handler has settled it in a transaction of its own. */
+  completion: Completion | undefined
   /** Those who wait for its end; most runs have none. */
   ended: Array<() => void> | undefined
 }

@@ -62,8 +62,8 @@ export const make = (core: Core): Lease => {
     for (const [id, running] of expected) {
       const claim = claims.get(id)
       if (claim === undefined || claim.fence !== running.row.fence) {
-        // Settled meanwhile, or taken away from us.
-        if (core.running.get(id) === running) stop(running, "lost")
+        // Settled meanwhile, by us or by its own handler, or taken away from us.
+        if (core.running.get(id) === running && running.completion?.committed !== true) stop(running, "lost")
       } else if (claim.cancel !== null) stop(running, "cancel")
     }
     const stray = held.filter((claim) => !expected.has(claim.run) && !core.running.has(claim.run))

@@ -3,7 +3,6 @@
  */
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
-import { inTransaction } from "../internal/callerContext.ts"
 import { toInstant } from "../internal/instant.ts"
 import * as Job from "../Job.ts"
 import type { JobRow, JobState, RunRow } from "../JobStore.ts"
@@ -60,9 +59,10 @@ export const make = (core: Core) => {
   const viewedRun = (row: RunRow) => Run.fromRow(row, core.name)
   const changed = <E, R>(verb: Effect.Effect<JobRow, E, R>) => Effect.map(Effect.tap(verb, core.reacted), viewed)
   const refuseInTransaction = (verb: string) =>
-    core.store.capabilities.transactions
-      ? Effect.flatMap(inTransaction, (open) => open ? Effect.fail(new WaitInTransaction({ verb })) : Effect.void)
-      : Effect.void
+    Effect.flatMap(
+      core.store.transaction,
+      (open) => open === undefined ? Effect.void : Effect.fail(new WaitInTransaction({ verb }))
+    )
 
   return {
     schedule: (task: Task.Any, definition: Definition) => changed(Jobs.schedule(core, task, definition)),

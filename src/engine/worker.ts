@@ -61,6 +61,7 @@ export const worker = (
       stop: undefined,
       snoozedUntil: undefined,
       exempt: false,
+      completion: undefined,
       ended: undefined
     })
   }

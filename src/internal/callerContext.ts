@@ -7,9 +7,6 @@ import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
 import { CurrentRun } from "../Run.ts"
 
-/** The key of an open transaction; effect/sql gives each client its own, with this beginning. */
-const transactionKey = "effect/sql/SqlClient/TransactionConnection/"
-
 /** The caller's context without its scope, span, run and open transactions, all of which end before the work does. */
 export const captured = <R>(): Effect.Effect<Context.Context<R>, never, R> =>
   Effect.map(Effect.context<R>(), (context) => {
@@ -20,9 +17,3 @@ export const captured = <R>(): Effect.Effect<Context.Context<R>, never, R> =>
     }
     return Context.makeUnsafe<R>(services)
   })
-
-/** Whether the caller has a database transaction open. */
-export const inTransaction: Effect.Effect<boolean> = Effect.map(Effect.context<never>(), (context) => {
-  for (const key of context.mapUnsafe.keys()) if (key.startsWith(transactionKey)) return true
-  return false
-})

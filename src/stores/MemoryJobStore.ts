@@ -104,6 +104,7 @@ export const make = (options: Options = {}): Effect.Effect<Service> =>
 
     return {
       capabilities,
+      transaction: Effect.undefined,
 
       insertJobs: (rows) =>
         Effect.sync(() => {

@@ -130,6 +130,7 @@ export const make: (options?: Options) => Effect.Effect<Service, StoreError, Red
     }
     return {
       capabilities,
+      transaction: Effect.undefined,
       ...Jobs.make(db),
       ...Planning.make(db),
       ...Claiming.make(db),

@@ -7,6 +7,7 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import { SqlClient } from "effect/sql/SqlClient"
 import type { Capabilities, Service } from "../../JobStore.ts"
 import type { StoreError } from "../../SchedulerError.ts"
@@ -62,6 +63,10 @@ export const make = Effect.fnUntraced(function*(options: Options) {
 
   const service: Service = {
     capabilities: options.capabilities,
+    transaction: Effect.map(
+      Effect.serviceOption(db.sql.transactionService),
+      (open) => Option.isNone(open) ? undefined : { afterCommit: db.sql.afterCommit }
+    ),
     insertJobs: verb("insertJobs", jobs.insertJobs),
     jobs: verb("jobs", jobs.jobs),
     due: verb("due", planning.due),
