@@ -18,12 +18,14 @@ export const make = (db: Database, admission: Admission, standings: Standings): 
     const hints = new Hints()
     yield* admission.lockFor(settlements.flatMap(({ follow }) => follow))
     const current = new Map<string, Standing>()
-    for (const run of yield* standings.byIds(settlements.map(({ run }) => run))) current.set(run.id, run)
+    const claims = settlements.map(({ fence, run }) => ({ id: run, fence }))
+    for (const run of yield* standings.claimed(claims)) current.set(run.id, run)
     const changed = new Map<string, Standing>()
     const ends: Array<Standing> = []
     const follow: Array<NewRun> = []
     const answers = settlements.map((settlement) => {
       const run = current.get(settlement.run)
+      // It is gone, or somebody else's: a batch may hold two claims of one run.
       if (run === undefined || run.fence !== settlement.fence) return "stale"
       if (run.state !== "running") return "already"
       const after = settled(run, settlement.next, now)

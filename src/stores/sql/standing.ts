@@ -7,7 +7,7 @@
  */
 import * as Effect from "effect/Effect"
 import type { Fragment } from "effect/sql/Statement"
-import type { CancelRequest } from "../../JobStore.ts"
+import type { CancelRequest, RunRow } from "../../JobStore.ts"
 import { queued } from "./admission.ts"
 import { type Database, forKeys, forRows, type Sql, type Values } from "./Database.ts"
 import * as Families from "./families.ts"
@@ -36,6 +36,7 @@ const writtenColumns = [...written.columns, Table.wakeAt]
 /** What that depends on. */
 const row = Table.pick(Table.runs, [...changing, "job", "incarnation", "planned", "boost", "atMostOnce"])
 const ids = [Table.runs.of.id]
+const claims = [Table.runs.of.id, Table.runs.of.fence]
 
 export type Standing = ReturnType<typeof row.decode>
 
@@ -74,6 +75,11 @@ export const encodeCancel = ({ by, reason }: CancelRequest): string => JSON.stri
 
 export interface Standings {
   readonly byIds: (ids: Iterable<string>) => Sql<ReadonlyArray<Standing>>
+  /**
+   * Those of the runs that have the fence of the claim. What somebody else may claim is not locked: a transaction of the caller's may last,
+   * and who looks for work passes over what is locked.
+   */
+  readonly claimed: (claims: Iterable<Pick<RunRow, "id" | "fence">>) => Sql<ReadonlyArray<Standing>>
   /** The going runs of families. */
   readonly goingOf: (families: Iterable<Families.Family>) => Sql<ReadonlyArray<Standing>>
   /** Those of the runs `r` that a condition holds for. */
@@ -145,6 +151,15 @@ export const make = (db: Database): Standings => {
       (rows) => select(sql`${rows} k ${each} ${allRuns}`, isNamed)
     )
 
+  const isClaim = sql`r.id = k.id AND r.fence = k.fence`
+  const claimed = (wanted: Iterable<Pick<RunRow, "id" | "fence">>) =>
+    forRows(
+      db,
+      claims,
+      Array.from(wanted, ({ fence, id }) => [id, fence]),
+      (rows) => select(sql`${rows} k CROSS JOIN ${allRuns}`, isClaim)
+    )
+
   const isGoing = sql`r.job = k.job AND r.incarnation = k.incarnation AND r.finished IS NULL`
   const goingOf = (wanted: Iterable<Families.Family>) =>
     forRows(
@@ -183,5 +198,5 @@ export const make = (db: Database): Standings => {
     return ends
   })
 
-  return { byIds, goingOf, where, write, cancel }
+  return { byIds, claimed, goingOf, where, write, cancel }
 }
