@@ -157,7 +157,9 @@ export const fromRow = (row: RunRow, store: string): Run => ({
   id: row.id,
   store,
   job: row.job ?? undefined,
-  incarnation: row.incarnation ?? undefined,
+  incarnation: row.origin === "backfill"
+    ? row.incarnation?.slice(0, -backfillMark.length)
+    : row.incarnation ?? undefined,
   task: row.task,
   origin: row.origin,
   parent: parentOf(row),
@@ -307,13 +309,16 @@ export const complete = <T extends Task.Any>(
       ))
 
 /**
- * How a run was late: from its nominal (or planned) instant to its start.
+ * How a run was late: from its nominal (or planned) instant to its start. A backfilled run is late by how long it has been waiting.
  *
  * @category getters
  * @since 0.1.0
  */
 export const lateness = (run: Run): Duration.Duration | undefined =>
-  run.started === undefined ? undefined : DateTime.distance(run.nominal ?? run.planned, run.started)
+  run.started === undefined ? undefined : DateTime.distance(
+    run.origin === "backfill" ? run.planned : run.nominal ?? run.planned,
+    run.started
+  )
 
 /**
  * The id of a fired occurrence's run.
@@ -322,6 +327,23 @@ export const lateness = (run: Run): Duration.Duration | undefined =>
  */
 export const occurrenceId = (job: string, incarnation: string, nominal: number): string =>
   `${job}:${incarnation}:${nominal}`
+
+/**
+ * The id of a backfilled occurrence's run.
+ *
+ * @internal
+ */
+export const backfillId = (job: string, incarnation: string, nominal: number): string =>
+  `${job}:${backfillFamily(incarnation)}:${nominal}`
+
+const backfillMark = ":backfill"
+
+/**
+ * What takes the place of the job's incarnation in a backfilled run, so that its overlap policy does not see it.
+ *
+ * @internal
+ */
+export const backfillFamily = (incarnation: string): string => `${incarnation}${backfillMark}`
 
 const thenMark = ":then:"
 

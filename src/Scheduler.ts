@@ -176,6 +176,25 @@ export interface PauseOptions {
 }
 
 /**
+ * Which past occurrences to run, and how.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface BackfillOptions {
+  /** Exclusive. */
+  readonly from: DateTime.DateTime.Input
+  /** Inclusive; not in the future. Default: now. */
+  readonly to?: DateTime.DateTime.Input | undefined
+  /** One after another (default), or up to `n` side by side. */
+  readonly overlap?: "sequential" | { readonly allow: number } | undefined
+  /** At least this time from one start to the next. Default: none. */
+  readonly pace?: Duration.Input | undefined
+  /** A range with more occurrences is refused, and nothing is run. Default 1,000. */
+  readonly limit?: number | undefined
+}
+
+/**
  * @category models
  * @since 0.1.0
  */
@@ -361,6 +380,17 @@ export interface Verbs {
       readonly to: DateTime.DateTime.Input
     }
   ) => Effect.Effect<Job.Job, JobNotFound | InvalidOption | StoreError>
+
+  /**
+   * Runs the occurrences of a past range `(from, to]`, whatever was decided about them then; returns the ids of their runs. They change no
+   * verdict, do not count for the job's overlap policy, misfire grace or `pauseAfter`, and stand behind live runs in the queue.
+   * `CurrentRun.origin` is `"backfill"` and `scheduledAt` the occurrence. Asking again adds only what is not there, or not remembered.
+   * Before it was added a job has no occurrences: for a range that begins earlier its trigger counts from there.
+   */
+  readonly backfill: (
+    id: string,
+    options: BackfillOptions
+  ) => Effect.Effect<ReadonlyArray<string>, JobNotFound | InvalidOption | StoreError>
 
   /**
    * Removes a job. When it returns, each of its runs, on whatever node, has run its finalizers, or its node was lost (`abandoned`), or

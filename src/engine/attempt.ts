@@ -67,7 +67,7 @@ const begin = (core: Core, running: Running): void => {
   const { row, served } = running
   const policy = Option.getOrElse(Policy.decode(row.policy), () => Policy.defaults)
   const started = core.clock.currentTimeMillisUnsafe()
-  const due = row.nominal ?? row.planned
+  const due = row.origin === "backfill" ? row.planned : row.nominal ?? row.planned
   if (running.stop !== undefined) return conclude(core, running, policy, null, { ended: stopped(running) })
   // Only its first claim can miss the deadline: a run that is claimed again had started.
   if (policy.misfireGrace !== null && row.fence === 1 && started - row.planned > policy.misfireGrace) {

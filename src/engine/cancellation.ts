@@ -9,7 +9,7 @@ import { CurrentRun } from "../Run.ts"
 import { RunNotFound, type StoreError } from "../SchedulerError.ts"
 import { stopRuns } from "./cancel.ts"
 import { type Core, now, wakeWorkers } from "./core.ts"
-import { followEnded } from "./following.ts"
+import { followEnded, followRuns } from "./following.ts"
 import { notifySettled, untilSettled } from "./waiting.ts"
 
 export interface CancelOptions {
@@ -17,6 +17,22 @@ export interface CancelOptions {
   readonly by?: string | undefined
   readonly timeout?: Duration.Input | undefined
 }
+
+/** Asks for the end of runs, and tells everybody here whom that concerns. Answers with their ids. */
+export const cancelRuns = Effect.fnUntraced(function*(
+  core: Core,
+  which: { readonly runs: ReadonlyArray<string> } | { readonly job: string; readonly incarnation?: string },
+  request: JobStore.CancelRequest
+): Effect.fn.Return<ReadonlyArray<string>, StoreError> {
+  const { flagged, settled } = yield* core.store.cancel({ ...which, request, now: yield* now })
+  for (const run of settled) notifySettled(core, run)
+  if (settled.length > 0) {
+    wakeWorkers(core)
+    yield* followRuns(core, settled)
+  }
+  stopRuns(core, flagged)
+  return [...settled, ...flagged]
+})
 
 /** Returns the run when it has ended, finalizers included, or as it stands when the timeout has passed. */
 export const cancelRun = Effect.fnUntraced(function*(
@@ -35,10 +51,7 @@ export const cancelRun = Effect.fnUntraced(function*(
     return before
   }
   const request = { reason: options.reason ?? "cancelled", by: options.by ?? "" }
-  const { settled } = yield* core.store.cancel({ runs: [id], request, now: yield* now })
-  for (const run of settled) notifySettled(core, run)
-  if (settled.length > 0) wakeWorkers(core)
-  stopRuns(core, [id])
+  yield* cancelRuns(core, { runs: [id] }, request)
   // Called from the run itself: it is interrupted when it comes to a point where it can be, which waiting here would be.
   const own = Option.getOrUndefined(yield* Effect.serviceOption(CurrentRun))
   if (own?.id === id && own.store === core.name) return yield* look

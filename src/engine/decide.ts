@@ -8,7 +8,7 @@ import * as Result from "effect/Result"
 import { newestDue, plan, type Segment } from "../decisions/plan.ts"
 import type * as JobStore from "../JobStore.ts"
 import * as Policy from "../Policy.ts"
-import { occurrenceId } from "../Run.ts"
+import { backfillFamily, backfillId, occurrenceId } from "../Run.ts"
 import * as Trigger from "../Trigger.ts"
 import { isPlannedByNewerZoneData } from "./basis.ts"
 import { codecsOf } from "./codecs.ts"
@@ -182,6 +182,37 @@ export const manualRun = (
   const side = typeof policy.overlap === "object" && "allow" in policy.overlap ? policy.overlap.allow : 1
   const run = runOf(row, policy, ignoresOverlap ? null : side, now, now, now)
   return { ...run, id, nominal: null, origin: "manual" }
+}
+
+/**
+ * A run of an occurrence that is past. When it is claimed says nothing about its age, and its failures say nothing about the job as it is
+ * today.
+ */
+export const backfillRun = (
+  row: JobStore.JobRow,
+  policy: Policy.Policy,
+  { at, behind, i, nominal, pace, serial }: {
+    readonly nominal: number
+    readonly at: number
+    /** Its place among those of the range. */
+    readonly i: number
+    readonly pace: number
+    readonly serial: number
+    readonly behind: number
+  }
+): JobStore.NewRun => {
+  // Blocked runs go by their planned instants, so those differ.
+  const planned = at + i * Math.max(1, pace)
+  const own: Policy.Policy = { ...policy, misfireGrace: null, pauseAfter: null }
+  return {
+    ...runOf(row, own, serial, nominal, planned, at),
+    id: backfillId(row.id, row.incarnation, nominal),
+    incarnation: backfillFamily(row.incarnation),
+    origin: "backfill",
+    policy: Policy.encode(own),
+    readyAt: pace === 0 ? null : planned,
+    boost: -behind
+  }
 }
 
 const verdictOf = (

@@ -16,7 +16,7 @@ import { freshId } from "./freshId.ts"
 import { find } from "./lookup.ts"
 import { withNext } from "./next.ts"
 import { currentOverlap } from "./overlap.ts"
-import { forgiving, withMovesThatFit } from "./overrides.ts"
+import { forgiving, withMovesThatFit, withoutExceptions } from "./overrides.ts"
 import { remove } from "./removal.ts"
 
 export const schedule = Effect.fnUntraced(function*(core: Core, task: Task.Any, given: Definition) {
@@ -146,8 +146,7 @@ const redefine = Effect.fnUntraced(
           ...row,
           anchor: at,
           state,
-          // What was noted about single occurrences means nothing to another trigger.
-          overrides: forgiving({ ...row, overrides: null }, at),
+          overrides: withoutExceptions(row),
           pause: state === "paused" ? stored.pause : null
         },
         trigger

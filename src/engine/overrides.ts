@@ -36,6 +36,18 @@ export const withMove = (row: JobStore.JobRow, nominal: number, due: number): st
   return encodeOverrides({ ...overrides, move: due === nominal ? others : [...others, [nominal, due]] }, row.cursor)
 }
 
+/** Without exceptions, which mean nothing to another trigger. */
+export const withoutExceptions = (row: JobStore.JobRow): string | null =>
+  row.overrides === null ? null : encodeOverrides({ ...overridesOf(row), skip: [], move: [] }, row.cursor)
+
+/** Whether past occurrences were ever run again. */
+export const isBackfilled = (row: JobStore.JobRow): boolean =>
+  row.overrides !== null && overridesOf(row).backfilled === true
+
+/** With a note that they were. */
+export const withBackfill = (row: JobStore.JobRow): string | null =>
+  encodeOverrides({ ...overridesOf(row), backfilled: true }, row.cursor)
+
 /** Without the moves that no longer keep to the span between their neighbours, where the trigger's data have changed. */
 export const withMovesThatFit = (row: JobStore.JobRow, trigger: Trigger.Trigger): string | null => {
   if (movedOf(row) === undefined) return row.overrides

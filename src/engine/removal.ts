@@ -6,14 +6,15 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import type * as JobStore from "../JobStore.ts"
-import { CurrentRun } from "../Run.ts"
+import { backfillFamily, CurrentRun } from "../Run.ts"
 import { JobNotFound, RemovalTimeout, type StoreError } from "../SchedulerError.ts"
 import * as Trigger from "../Trigger.ts"
+import { cancelBackfill } from "./backfill.ts"
 import { awaitEnd, stopGoing } from "./cancel.ts"
 import { type Core, now } from "./core.ts"
 import { decideAgainst } from "./decide.ts"
 import { followCancelled } from "./following.ts"
-import { find, goingOf } from "./lookup.ts"
+import { allGoingOf, find } from "./lookup.ts"
 import { resumption } from "./resumption.ts"
 import { anyRun, untilSettled } from "./waiting.ts"
 
@@ -42,7 +43,7 @@ export const remove = Effect.fnUntraced(function*(
   return yield* Effect.timeoutOrElse(waiting, {
     duration: options.timeout,
     orElse: () =>
-      Effect.flatMap(goingOf(core, row), (runs) =>
+      Effect.flatMap(allGoingOf(core, row), (runs) =>
         Effect.fail(
           new RemovalTimeout({ id, runs: runs.filter((run) => run.id !== own).map((run) => run.id) })
         ))
@@ -82,14 +83,18 @@ const removeRow = Effect.fnUntraced(function*(
       cancel: mode === "interrupt" ? by : null
     }
     // Before the commit, whose hint may come first.
-    const isOwn = own !== undefined && own.row.job === row.id && own.row.incarnation === row.incarnation
+    const families = [row.incarnation, backfillFamily(row.incarnation)]
+    const isOwn = own !== undefined && own.row.job === row.id && families.includes(own.row.incarnation!)
     if (isOwn) own.exempt = true
     const [answer] = yield* core.store.commit({ changes: [change], now: at }).pipe(
       Effect.onError(() => Effect.sync(() => isOwn && (own.exempt = false)))
     )
     if (answer !== "ok") continue
     if (core.events.heard()) core.events.publish(at, { _tag: "JobRemoved", job: id })
-    if (change.cancel !== null) stopGoing(core, change)
+    if (change.cancel !== null) {
+      stopGoing(core, change)
+      yield* cancelBackfill(core, row, change.cancel)
+    }
     followCancelled(core, row, change)
     return row
   }
@@ -102,7 +107,7 @@ const awaitGoing = Effect.fnUntraced(function*(core: Core, row: JobStore.JobRow,
     core,
     anyRun,
     Effect.gen(function*() {
-      const going = (yield* goingOf(core, row)).filter((run) => run.id !== own)
+      const going = (yield* allGoingOf(core, row)).filter((run) => run.id !== own)
       for (const run of going) seen.add(run.id)
       const here = going.flatMap((run) => core.running.get(run.id) ?? [])
       yield* Effect.forEach(here, (running) => awaitEnd(core, running), { concurrency: "unbounded", discard: true })

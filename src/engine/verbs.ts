@@ -10,6 +10,7 @@ import * as Run from "../Run.ts"
 import { JobNotFound, WaitInTransaction } from "../SchedulerError.ts"
 import type * as Task from "../Task.ts"
 import type * as Trigger from "../Trigger.ts"
+import { backfill, type BackfillOptions } from "./backfill.ts"
 import { type CancelOptions, cancelRun } from "./cancellation.ts"
 import type { Core } from "./core.ts"
 import type { Definition } from "./definition.ts"
@@ -112,6 +113,7 @@ export const make = (core: Core) => {
       const to = yield* toInstant("to", options.to)
       return yield* changed(Exceptions.move(core, id, { from, to }))
     }),
+    backfill: (id: string, options: BackfillOptions) => Effect.tap(backfill(core, id, options), core.reacted),
     remove: (id: string, options?: RemoveOptions) =>
       Effect.andThen(
         options?.running === "leave" ? Effect.void : refuseInTransaction("remove"),

@@ -8,6 +8,8 @@ export interface Overrides {
   readonly move: ReadonlyArray<readonly [nominal: number, due: number]>
   /** Failures up to here do not count any more: the job was resumed, or changed. */
   readonly forgiven?: number
+  /** Past occurrences were run again: a removal has to look for such runs. */
+  readonly backfilled?: true
 }
 
 const none: Overrides = { skip: [], move: [] }
@@ -22,12 +24,16 @@ export const decodeOverrides = (text: string | null): Overrides => {
 }
 
 /** As text, without the exceptions that are decided; `null` when nothing is left. */
-export const encodeOverrides = ({ forgiven, move, skip }: Overrides, cursor: number | null): string | null => {
+export const encodeOverrides = (
+  { backfilled, forgiven, move, skip }: Overrides,
+  cursor: number | null
+): string | null => {
   const ahead = (nominal: number) => cursor === null || nominal > cursor
   const left: Partial<Overrides> = {
     ...(skip.some(ahead) ? { skip: skip.filter(ahead) } : {}),
     ...(move.some(([nominal]) => ahead(nominal)) ? { move: move.filter(([nominal]) => ahead(nominal)) } : {}),
-    ...(forgiven === undefined ? {} : { forgiven })
+    ...(forgiven === undefined ? {} : { forgiven }),
+    ...(backfilled === undefined ? {} : { backfilled })
   }
   return Object.keys(left).length === 0 ? null : JSON.stringify(left)
 }
