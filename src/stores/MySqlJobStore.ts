@@ -58,6 +58,7 @@ import * as Dialect from "./mysql/dialect.ts"
 import { isTransient } from "./mysql/errors.ts"
 import * as MysqlClient from "./mysql/MysqlClient.ts"
 import type { Tables } from "./sql/Database.ts"
+import * as Drift from "./sql/drift.ts"
 import { storeError } from "./sql/errors.ts"
 import * as Host from "./sql/Host.ts"
 import * as Hub from "./sql/Hub.ts"
@@ -80,6 +81,11 @@ export interface Options extends Host.Options {
   readonly namespace?: string | undefined
   /** Whether missing tables are made, and old ones brought up to date, when the layer is built; true unless told. */
   readonly migrate?: boolean | undefined
+  /**
+   * Whether to refuse tables that are not what this version makes, as somebody may have changed them by hand; false unless told. See
+   * `drift`.
+   */
+  readonly check?: boolean | undefined
 }
 
 /**
@@ -143,6 +149,7 @@ export const make: (options?: Options) => Effect.Effect<Service, StoreError, Sql
   function*(options: Options = {}) {
     const tables = yield* tablesOf(options)
     yield* options.migrate === false ? Migrations.check(tables) : Migrations.migrate(tables)
+    if (options.check === true) yield* Drift.refuse(tables)
     return yield* SqlJobStore.make({
       ...tables,
       hub: yield* Hub.make,
@@ -170,6 +177,17 @@ export const layer = (options?: Options): Layer.Layer<JobStore, StoreError, SqlC
  */
 export const layerMigrate = (options: Options = {}): Layer.Layer<never, StoreError, SqlClient> =>
   Layer.effectDiscard(Effect.flatMap(tablesOf(options), Migrations.migrate))
+
+/**
+ * How the tables in the database differ from what this version of the library makes: a table, column, index or primary key that is
+ * missing, or of another kind, each in plain words. Empty when there is nothing to say. It changes nothing, and is meant for a check before a
+ * deploy; it makes tables that begin with `effect_scheduler_drift_`, and drops them.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const drift = (options: Options = {}): Effect.Effect<ReadonlyArray<string>, StoreError, SqlClient> =>
+  Effect.flatMap(tablesOf(options), Drift.drift)
 
 /**
  * A store in the database of a URL, and the client that it uses.

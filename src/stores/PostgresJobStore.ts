@@ -54,6 +54,7 @@ import * as Channel from "./postgres/Channel.ts"
 import { dialect } from "./postgres/dialect.ts"
 import * as Sessions from "./postgres/sessions.ts"
 import { nameIn, type Tables } from "./sql/Database.ts"
+import * as Drift from "./sql/drift.ts"
 import { storeError } from "./sql/errors.ts"
 import * as Host from "./sql/Host.ts"
 import * as Hub from "./sql/Hub.ts"
@@ -75,6 +76,11 @@ export interface Options extends Host.Options {
   readonly namespace?: string | undefined
   /** Whether missing tables are made, and old ones brought up to date, when the layer is built; true unless told. */
   readonly migrate?: boolean | undefined
+  /**
+   * Whether to refuse tables that are not what this version makes, as somebody may have changed them by hand; false unless told. See
+   * `drift`.
+   */
+  readonly check?: boolean | undefined
   /** Whether processes wake each other, with one connection of each; true unless told. Otherwise they poll. */
   readonly listen?: boolean | undefined
 }
@@ -126,6 +132,7 @@ export const make: (options?: Options) => Effect.Effect<Service, StoreError, PgC
     const { listen = true, namespace = "default" } = options
     const tables = yield* tablesOf(options)
     yield* onClient(options.migrate === false ? Migrations.check(tables) : Migrations.migrate(tables))
+    if (options.check === true) yield* onClient(Drift.refuse(tables))
     const sessions = listen ? Sessions.make(client, { nodes: nameIn(tables)("nodes"), namespace }) : undefined
     return yield* onClient(SqlJobStore.make({
       ...tables,
@@ -159,6 +166,17 @@ export const layer = (options?: Options): Layer.Layer<JobStore, StoreError, PgCl
  */
 export const layerMigrate = (options: Options = {}): Layer.Layer<never, StoreError, PgClient.PgClient> =>
   Layer.effectDiscard(onClient(Effect.flatMap(tablesOf(options), Migrations.migrate)))
+
+/**
+ * How the tables in the database differ from what this version of the library makes: a table, column, index or primary key that is
+ * missing, or of another kind, each in plain words. Empty when there is nothing to say. It changes nothing, and is meant for a check before a
+ * deploy; the role needs the right to make temporary tables, which it has unless somebody took it away.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const drift = (options: Options = {}): Effect.Effect<ReadonlyArray<string>, StoreError, PgClient.PgClient> =>
+  onClient(Effect.flatMap(tablesOf(options), Drift.drift))
 
 /**
  * A store in the database of a URL, and the client that it uses.

@@ -111,6 +111,22 @@ export const make = ({ isMariaDb, readsCommitted }: Server): Dialect => {
         ids
       )
     },
+    shapes: (_table, prefix) =>
+      literal(
+        `SELECT c.table_name, 'column', c.column_name, CONCAT(c.column_type, IFNULL(CONCAT(' collate ', c.collation_name), ''),
+          IF(c.is_nullable = 'NO', ' not null', ''), IFNULL(CONCAT(' default ', c.column_default), ''))
+        FROM information_schema.columns c
+        WHERE c.table_schema = DATABASE() AND LEFT(c.table_name, CHAR_LENGTH(?)) = ?
+        UNION ALL
+        SELECT s.table_name, IF(s.index_name = 'PRIMARY', 'key', 'index'), s.index_name, CONCAT(
+          IF(MIN(s.non_unique) = 0 AND s.index_name <> 'PRIMARY', 'unique ', ''),
+          '(', GROUP_CONCAT(s.column_name ORDER BY s.seq_in_index SEPARATOR ', '), ')')
+        FROM information_schema.statistics s
+        WHERE s.table_schema = DATABASE() AND LEFT(s.table_name, CHAR_LENGTH(?)) = ?
+        GROUP BY s.table_name, s.index_name`,
+        [prefix, prefix, prefix, prefix]
+      ),
+    scratch: { prefix: "effect_scheduler_drift_" },
     ownTables: (named) => [
       `CREATE TABLE ${named("locks")} (id INT NOT NULL PRIMARY KEY)`,
       `INSERT IGNORE INTO ${named("locks")} (id) VALUES ${

@@ -95,6 +95,30 @@ export const dialect: Dialect = {
       Statement.parameter(table),
       Statement.literal("::text) IS NOT NULL")
     ]),
+  shapes: (table, prefix) =>
+    Statement.fragment([
+      Statement.literal(`WITH tables AS (
+        SELECT c.oid, c.relname FROM pg_class c
+        WHERE c.relkind IN ('r', 'p') AND c.relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = to_regclass(`),
+      Statement.parameter(table),
+      Statement.literal(`::text)) AND starts_with(c.relname, `),
+      Statement.parameter(prefix),
+      Statement.literal(`::text))
+      SELECT t.relname::text, 'column', a.attname::text, concat(
+        format_type(a.atttypid, a.atttypmod),
+        (SELECT ' collate ' || l.collname FROM pg_collation l WHERE l.oid = a.attcollation AND l.collname <> 'default'),
+        CASE WHEN a.attnotnull THEN ' not null' END, ' default ' || pg_get_expr(d.adbin, d.adrelid))
+      FROM tables t JOIN pg_attribute a ON a.attrelid = t.oid
+        LEFT JOIN pg_attrdef d ON d.adrelid = t.oid AND d.adnum = a.attnum
+      WHERE a.attnum > 0 AND NOT a.attisdropped
+      UNION ALL
+      SELECT t.relname::text, CASE WHEN x.indisprimary THEN 'key' ELSE 'index' END, i.relname::text, concat(
+        CASE WHEN x.indisunique AND NOT x.indisprimary THEN 'unique ' END,
+        substring(pg_get_indexdef(i.oid) FROM '[(].*'), CASE WHEN NOT x.indisvalid THEN ', which is not valid' END)
+      FROM tables t JOIN pg_index x ON x.indrelid = t.oid JOIN pg_class i ON i.oid = x.indexrelid`)
+    ]),
+  // gone with the transaction, and needs no right but the one to make temporary tables
+  scratch: { schema: "pg_temp" },
   ownTables: () => [],
   stepwise: undefined
 }

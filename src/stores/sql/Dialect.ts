@@ -82,6 +82,14 @@ export interface Dialect {
   readonly partial: (column: string) => string
   /** A statement that yields a row if the table exists. */
   readonly tableExists: (table: string) => Fragment
+  /**
+   * A statement that yields what the tables are like whose names begin with the prefix, in the place where `table` is one of them: rows of
+   * a table's name, `column`, `key` or `index`, the name of that, and what it is like in words that the database always chooses the same.
+   * That of an index which refuses rows begins with `unique`.
+   */
+  readonly shapes: (table: string, prefix: string) => Fragment
+  /** Where tables can be made for a moment and not be seen, or not be mistaken, by anybody else. */
+  readonly scratch: { readonly schema?: string; readonly prefix?: string }
   /** Statements that make the tables which only this database needs. */
   readonly ownTables: (named: (table: string) => string) => ReadonlyArray<string>
   /** How tables are made where no transaction can undo it; `undefined` where one can. */

@@ -145,6 +145,10 @@ const versions = (sql: SqlClient, tables: Tables) => ({
   "0002_limits": addLimits(sql, tables)
 })
 
+/** Carries out all versions, and records none. */
+export const makeTables = (sql: SqlClient, tables: Tables): Effect.Effect<void, SqlError> =>
+  Effect.forEach(Object.values(versions(sql, tables)), (make) => make, { discard: true })
+
 /**
  * The version of the tables that this library reads and writes.
  *
@@ -154,7 +158,7 @@ const versions = (sql: SqlClient, tables: Tables) => ({
 export const version = 2
 
 /** The version of the tables in the database; 0 if there are none. */
-const versionOf = (sql: SqlClient, tables: Tables): Effect.Effect<number, SqlError> => {
+export const versionOf = (sql: SqlClient, tables: Tables): Effect.Effect<number, SqlError> => {
   const table = nameIn(tables)("migrations")
   return Effect.flatMap(sql`${tables.dialect.tableExists(table)}`.values, (found) =>
     found.length === 0

@@ -69,6 +69,23 @@ export const dialect: Dialect = {
   partial: (column) => ` WHERE ${column} IS NOT NULL`,
   tableExists: (table) =>
     Statement.fragment([Statement.literal("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", [table])]),
+  shapes: (_table, prefix) =>
+    Statement.fragment([Statement.literal(
+      `WITH tables AS (SELECT name FROM sqlite_master WHERE type = 'table' AND substr(name, 1, length(?)) = ?)
+      SELECT t.name, 'column', c.name,
+        c.type || iif(c."notnull", ' not null', '') || iif(c.dflt_value IS NULL, '', ' default ' || c.dflt_value)
+      FROM tables t, pragma_table_info(t.name) c
+      UNION ALL
+      SELECT name, 'key', 'key', '(' || group_concat(column, ', ') || ')' FROM
+        (SELECT t.name, c.name AS column FROM tables t, pragma_table_info(t.name) c WHERE c.pk > 0 ORDER BY t.name, c.pk)
+      GROUP BY name
+      UNION ALL
+      SELECT t.name, 'index', i.name, iif(i."unique", 'unique ', '') || substr(m.sql, instr(m.sql, '('))
+      FROM tables t, pragma_index_list(t.name) i JOIN sqlite_master m ON m.type = 'index' AND m.name = i.name
+      WHERE i.origin = 'c'`,
+      [prefix, prefix]
+    )]),
+  scratch: { prefix: "effect_scheduler_drift_" },
   ownTables: () => [],
   stepwise: undefined
 }
