@@ -33,7 +33,7 @@ if (!isRunning) {
   )
 }
 
-export const client = (database?: string, options?: Omit<MysqlClient.Options, "url">) =>
+export const client = (database?: string, options?: Partial<MysqlClient.Options>) =>
   Layer.fresh(MysqlClient.layer({ url: url(database), ...options }))
 
 const administer = (statement: string) =>

@@ -9,7 +9,7 @@ import { client, temporaryDatabase } from "./server.ts"
 
 /** Opens stores over the tables of a database of their own. */
 export const opener = Effect.map(temporaryDatabase, (database) => {
-  const open = (options: MySqlJobStore.Options = {}, config: Omit<MysqlClient.Options, "url"> = {}) =>
+  const open = (options: MySqlJobStore.Options = {}, config: Partial<MysqlClient.Options> = {}) =>
     Effect.map(
       Layer.build(MySqlJobStore.layer(options).pipe(Layer.provideMerge(client(database, config)))),
       (context) => ({ store: Context.get(context, JobStore), sql: Context.get(context, SqlClient) })
@@ -18,7 +18,7 @@ export const opener = Effect.map(temporaryDatabase, (database) => {
 })
 
 /** So many stores, opened at once. */
-export const several = (n: number, options?: MySqlJobStore.Options, config?: Omit<MysqlClient.Options, "url">) =>
+export const several = (n: number, options?: MySqlJobStore.Options, config?: Partial<MysqlClient.Options>) =>
   Effect.flatMap(
     opener,
     ({ open }) => Effect.all(Array.from({ length: n }, () => open(options, config)), { concurrency: "unbounded" })
