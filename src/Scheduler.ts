@@ -45,6 +45,7 @@ import type * as EffectSchedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import type * as Continuation from "./Continuation.ts"
+import type { DeclaredSet, Plan } from "./DeclaredJobs.ts"
 import * as Closures from "./engine/closures.ts"
 import * as Engine from "./engine/Engine.ts"
 import * as Events from "./engine/events.ts"
@@ -292,6 +293,15 @@ export interface Verbs {
     task: T,
     options: ReadonlyArray<JobOptions<T>>
   ) => Effect.Effect<ReadonlyArray<Job.Job>, InvalidOption | JobConflict | StoreError>
+
+  /**
+   * Brings the store to a set of jobs that is declared in code, as `DeclaredJobs` explains; with `dryRun` it only says what that would
+   * change. A start that fails half-way leaves the rest to the next.
+   */
+  readonly declare: (
+    set: DeclaredSet,
+    options?: { readonly dryRun?: boolean | undefined }
+  ) => Effect.Effect<Plan, InvalidOption | JobConflict | StoreError>
 
   /** Runs the task once, as soon as a slot is free; returns the run's id. */
   readonly enqueue: <T extends Task.Any>(

@@ -41,6 +41,9 @@ export * as FiberExecutor from "./executors/FiberExecutor.ts"
 /** The service that ties them together. */
 export * as Scheduler from "./Scheduler.ts"
 
+/** A set of jobs in code, and the store brought to it. */
+export * as DeclaredJobs from "./DeclaredJobs.ts"
+
 /** What happens in a scheduler. */
 export * as SchedulerEvent from "./SchedulerEvent.ts"
 

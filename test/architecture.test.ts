@@ -23,7 +23,7 @@ const roomOf = (file: string): string => {
   if (/^(Task|Trigger|Job|Policy|Continuation|Run|Verdict)\.ts$/.test(file)) return "words"
   if (/^(JobStore|Executor)\.ts$/.test(file)) return "contracts"
   if (/^Scheduler(Event|Error)\.ts$/.test(file)) return "words"
-  if (file === "Scheduler.ts") return "face"
+  if (/^(Scheduler|DeclaredJobs)\.ts$/.test(file)) return "face"
   return "entry"
 }
 

@@ -50,7 +50,8 @@ export const remove = Effect.fnUntraced(function*(
   })
 })
 
-const removeRow = Effect.fnUntraced(function*(
+/** Removes the row, and asks for the end of its runs; waits for none. */
+export const removeRow = Effect.fnUntraced(function*(
   core: Core,
   id: string,
   mode: "interrupt" | "wait" | "leave",

@@ -13,6 +13,7 @@ import type * as Trigger from "../Trigger.ts"
 import { backfill, type BackfillOptions } from "./backfill.ts"
 import { type CancelOptions, cancelRun } from "./cancellation.ts"
 import type { Core } from "./core.ts"
+import { type DeclaredSet, reconcile } from "./declared.ts"
 import type { Definition } from "./definition.ts"
 import * as Exceptions from "./exceptions.ts"
 import { explain } from "./explain.ts"
@@ -79,6 +80,8 @@ export const make = (core: Core) => {
       return yield* resultOf(core, task, id)
     }),
     result: (task: Task.Any, run: string) => Effect.andThen(refuseInTransaction("result"), result(core, task, run)),
+    declare: (set: DeclaredSet, options?: { readonly dryRun?: boolean | undefined }) =>
+      Effect.tap(reconcile(core, set, { dryRun: options?.dryRun === true }), core.reacted),
     get: (id: string) =>
       Effect.flatMap(
         find(core, id),
