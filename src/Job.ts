@@ -6,6 +6,7 @@
 import * as DateTime from "effect/DateTime"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
+import { parseJson } from "./internal/json.ts"
 import { decodeOverrides } from "./internal/overrides.ts"
 import type { JobRow, JobState } from "./JobStore.ts"
 import * as Policy from "./Policy.ts"
@@ -88,14 +89,6 @@ export interface Pause {
  */
 export type Conflict = "update" | "keep" | "replace" | "fail"
 
-const parse = (text: string): unknown => {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return text
-  }
-}
-
 /** A pause as stored; `until` in epoch milliseconds. */
 interface StoredPause {
   readonly reason: string
@@ -115,7 +108,7 @@ export const encodePause = ({ by, reason, until }: StoredPause): string => JSON.
  */
 export const pauseOf = (row: JobRow): Pause | undefined => {
   if (row.pause === null) return undefined
-  const stored = parse(row.pause)
+  const stored = parseJson(row.pause)
   if (typeof stored !== "object" || stored === null) return undefined
   const { by, reason, until } = stored as Partial<StoredPause>
   return { reason: reason ?? "", by: by ?? "", until: until === undefined ? undefined : DateTime.makeUnsafe(until) }
@@ -159,7 +152,7 @@ export const fromRow = (row: JobRow, registry: Trigger.Registry, store: string):
     store,
     incarnation: row.incarnation,
     task: row.task,
-    payload: parse(row.payload),
+    payload: parseJson(row.payload),
     trigger: Result.getOrUndefined(trigger),
     policy: Option.getOrUndefined(policy),
     // What nobody can read is in quarantine, whether the planner has come to it or not. What only this node cannot read is not.
@@ -171,8 +164,8 @@ export const fromRow = (row: JobRow, registry: Trigger.Registry, store: string):
     exceptions: exceptionsOf(row),
     cursor: instant(row.cursor),
     anchor: DateTime.makeUnsafe(row.anchor),
-    tags: parse(row.tags) as ReadonlyArray<string>,
-    metadata: parse(row.metadata) as { readonly [key: string]: unknown },
+    tags: parseJson(row.tags) as ReadonlyArray<string>,
+    metadata: parseJson(row.metadata) as { readonly [key: string]: unknown },
     created: DateTime.makeUnsafe(row.created),
     updated: DateTime.makeUnsafe(row.updated)
   }
@@ -216,4 +209,57 @@ export const upcoming = (job: Job, count = 10): ReadonlyArray<Upcoming> => {
     at = trigger.occurrences.next(at, from)
   }
   return found
+}
+
+/**
+ * Jobs as a table to print: id, task, when, the next due instant, and how the job stands.
+ *
+ * **Example** (What is scheduled)
+ *
+ * ```ts
+ * import { Console, Effect } from "effect"
+ * import { Job, Scheduler } from "effect-scheduler"
+ *
+ * const print = Effect.gen(function*() {
+ *   const scheduler = yield* Scheduler.Scheduler
+ *   yield* Console.log(Job.table(yield* scheduler.list()))
+ * })
+ * ```
+ *
+ * @category for people
+ * @since 0.1.0
+ */
+export const table = (jobs: Iterable<Job>): string => {
+  const rows = [["id", "task", "when", "next", "state"], ...Array.from(jobs, cellsOf)]
+  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)))
+  const line = (row: ReadonlyArray<string>) => row.map((cell, i) => cell.padEnd(widths[i]!)).join("  ").trimEnd()
+  const [head, ...body] = rows.map(line)
+  return [head, widths.map((width) => "-".repeat(width)).join("  "), ...body].join("\n")
+}
+
+/**
+ * A job in one line: its row of {@link table}, with the names of what is shown.
+ *
+ * @category for people
+ * @since 0.1.0
+ */
+export const show = (job: Job): string => {
+  const [id, task, when, next, state] = cellsOf(job)
+  return `${id} (${task}): ${when}; next ${next === "" ? "never" : next}; ${state}`
+}
+
+const cellsOf = (job: Job): ReadonlyArray<string> => [
+  job.id,
+  job.task,
+  job.trigger === undefined ? "?" : Trigger.describe(job.trigger),
+  job.due === undefined ? "" : DateTime.formatIso(job.due),
+  stateOf(job)
+]
+
+const stateOf = ({ pause, problem, state }: Job): string => {
+  if (problem !== undefined) return `${state}: ${problem}`
+  if (pause === undefined) return state
+  const until = pause.until === undefined ? "" : ` until ${DateTime.formatIso(pause.until)}`
+  const by = pause.by === "" ? "" : ` by ${pause.by}`
+  return `${state}${until}${by}${pause.reason === "" ? "" : `: ${pause.reason}`}`
 }

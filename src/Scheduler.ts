@@ -208,16 +208,29 @@ export interface CancelOptions {
 }
 
 /**
+ * Which jobs are meant: those for which everything given is true. An empty filter means all.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface JobFilter {
+  readonly task?: string | undefined
+  readonly state?: Job.Job["state"] | undefined
+  /** Only ids that begin with this text. */
+  readonly prefix?: string | undefined
+  /** Only jobs that have all of these. Looked for in every job that the rest of the filter leaves. */
+  readonly tags?: ReadonlyArray<string> | undefined
+  /** Only jobs whose metadata have equal values under these keys. Looked for as tags are. */
+  readonly metadata?: { readonly [key: string]: unknown } | undefined
+}
+
+/**
  * Selects jobs; all that match, in order of id, unless there is a `limit`.
  *
  * @category models
  * @since 0.1.0
  */
-export interface ListOptions {
-  readonly task?: string | undefined
-  readonly state?: Job.Job["state"] | undefined
-  /** Only ids that begin with this text. */
-  readonly prefix?: string | undefined
+export interface ListOptions extends JobFilter {
   /** Only ids after this one: the last of the page before. */
   readonly after?: string | undefined
   readonly limit?: number | undefined
@@ -348,6 +361,43 @@ export interface Verbs {
     id: string,
     options?: PauseOptions
   ) => Effect.Effect<Job.Job, JobNotFound | InvalidOption | StoreError>
+
+  /** `pause` for all active jobs that match; those that are paused already stay as they are. Returns the ids of those it paused. */
+  readonly pauseAll: (
+    filter: JobFilter,
+    options?: PauseOptions
+  ) => Effect.Effect<ReadonlyArray<string>, InvalidOption | StoreError>
+
+  /** `resume` for all paused jobs that match; returns their ids. */
+  readonly resumeAll: (
+    filter: JobFilter,
+    options?: { readonly catchUp?: boolean | undefined }
+  ) => Effect.Effect<ReadonlyArray<string>, InvalidOption | StoreError>
+
+  /**
+   * `remove` for all jobs that match (`{}`: all there are). Returns the ids of the removed jobs; of their runs those that were abandoned by a
+   * lost node, and those that had not ended when the timeout had passed. The timeout is each job's own.
+   */
+  readonly removeAll: (
+    filter: JobFilter,
+    options?: RemoveOptions
+  ) => Effect.Effect<
+    {
+      readonly removed: ReadonlyArray<string>
+      readonly abandoned: ReadonlyArray<string>
+      readonly unfinished: ReadonlyArray<string>
+    },
+    StoreError | WaitInTransaction
+  >
+
+  /**
+   * `cancel` for all that is going of the jobs that match, queued or running; the jobs stay. Returns the ids of the runs. The timeout is that
+   * of all together.
+   */
+  readonly cancelAll: (
+    filter: JobFilter,
+    options?: CancelOptions
+  ) => Effect.Effect<ReadonlyArray<string>, StoreError | WaitInTransaction>
 
   /** Plans a paused job again, from now on, or with `catchUp` from where the pause began, by its catch-up policy. */
   readonly resume: (

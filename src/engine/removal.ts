@@ -26,21 +26,32 @@ export interface RemoveOptions {
   readonly by?: string | undefined
 }
 
-export const remove = Effect.fnUntraced(function*(
+interface Ended {
+  readonly abandoned: ReadonlyArray<string>
+}
+
+export const remove = (
   core: Core,
   id: string,
   options: RemoveOptions
-): Effect.fn.Return<{ readonly abandoned: ReadonlyArray<string> }, JobNotFound | RemovalTimeout | StoreError> {
+): Effect.Effect<Ended, JobNotFound | RemovalTimeout | StoreError> => Effect.flatten(beginRemoval(core, id, options))
+
+/** Removes the job; the effect that this answers with waits for its runs. */
+export const beginRemoval = Effect.fnUntraced(function*(
+  core: Core,
+  id: string,
+  options: RemoveOptions
+): Effect.fn.Return<Effect.Effect<Ended, RemovalTimeout | StoreError>, JobNotFound | StoreError> {
   const mode = options.running ?? "interrupt"
   // Called from one of the job's own runs: that run goes on, and is not waited for.
   const current = Option.getOrUndefined(yield* Effect.serviceOption(CurrentRun))
   const own = current?.store === core.name ? current.id : undefined
   const ownRunning = own === undefined ? undefined : core.running.get(own)
   const row = yield* removeRow(core, id, mode, options, ownRunning)
-  if (mode === "leave") return { abandoned: [] }
+  if (mode === "leave") return Effect.succeed({ abandoned: [] })
   const waiting = awaitGoing(core, row, own)
-  if (options.timeout === undefined) return yield* waiting
-  return yield* Effect.timeoutOrElse(waiting, {
+  if (options.timeout === undefined) return waiting
+  return Effect.timeoutOrElse(waiting, {
     duration: options.timeout,
     orElse: () =>
       Effect.flatMap(allGoingOf(core, row), (runs) =>

@@ -5,12 +5,13 @@ import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import { toInstant } from "../internal/instant.ts"
 import * as Job from "../Job.ts"
-import type { JobRow, JobState, RunRow } from "../JobStore.ts"
+import type { JobRow, RunRow } from "../JobStore.ts"
 import * as Run from "../Run.ts"
 import { JobNotFound, WaitInTransaction } from "../SchedulerError.ts"
 import type * as Task from "../Task.ts"
 import type * as Trigger from "../Trigger.ts"
 import { backfill, type BackfillOptions } from "./backfill.ts"
+import * as Bulk from "./bulk.ts"
 import { type CancelOptions, cancelRun } from "./cancellation.ts"
 import type { Core } from "./core.ts"
 import { type DeclaredSet, reconcile } from "./declared.ts"
@@ -23,6 +24,7 @@ import * as Pausing from "./pausing.ts"
 import { remove, type RemoveOptions } from "./removal.ts"
 import { result, resultOf } from "./results.ts"
 import * as Runs from "./runs.ts"
+import { type JobFilter, select } from "./selection.ts"
 
 /** See `Scheduler.PauseOptions`. */
 interface PauseOptions {
@@ -38,10 +40,7 @@ interface MoveOptions {
 }
 
 /** See `Scheduler.ListOptions`. */
-interface ListOptions {
-  readonly task?: string | undefined
-  readonly state?: JobState | undefined
-  readonly prefix?: string | undefined
+interface ListOptions extends JobFilter {
   readonly after?: string | undefined
   readonly limit?: number | undefined
 }
@@ -87,23 +86,24 @@ export const make = (core: Core) => {
         find(core, id),
         (row) => row === undefined ? Effect.fail(new JobNotFound({ id })) : Effect.succeed(viewed(row))
       ),
-    list: Effect.fnUntraced(function*(options: ListOptions = {}) {
-      const { limit = Infinity, ...query } = options
-      const jobs: Array<Job.Job> = []
-      let after = query.after
-      while (jobs.length < limit) {
-        const wanted = Math.min(pageSize, limit - jobs.length)
-        const page = yield* core.store.jobs({ ...given({ ...query, after }), limit: wanted })
-        for (const row of page) jobs.push(viewed(row))
-        if (page.length < wanted) break
-        after = page[page.length - 1]!.id
-      }
-      return jobs
-    }),
+    list: (options: ListOptions = {}) => Effect.map(select(core, options), (rows) => rows.map(viewed)),
     pause: Effect.fnUntraced(function*(id: string, { by = "", reason = "", until }: PauseOptions = {}) {
       const end = until === undefined ? undefined : yield* toInstant("until", until)
       return yield* changed(Pausing.pause(core, id, { reason, by, until: end }))
     }),
+    pauseAll: Effect.fnUntraced(function*(filter: JobFilter, { by = "", reason = "", until }: PauseOptions = {}) {
+      const end = until === undefined ? undefined : yield* toInstant("until", until)
+      return yield* Effect.tap(Bulk.pauseAll(core, filter, { reason, by, until: end }), core.reacted)
+    }),
+    resumeAll: (filter: JobFilter, options?: { readonly catchUp?: boolean | undefined }) =>
+      Effect.tap(Bulk.resumeAll(core, filter, { catchUp: options?.catchUp === true }), core.reacted),
+    removeAll: (filter: JobFilter, options?: RemoveOptions) =>
+      Effect.andThen(
+        options?.running === "leave" ? Effect.void : refuseInTransaction("removeAll"),
+        Bulk.removeAll(core, filter, options ?? {})
+      ),
+    cancelAll: (filter: JobFilter, options?: CancelOptions) =>
+      Effect.andThen(refuseInTransaction("cancelAll"), Bulk.cancelAll(core, filter, options ?? {})),
     resume: (id: string, options?: { readonly catchUp?: boolean | undefined }) =>
       changed(Pausing.resume(core, id, { catchUp: options?.catchUp === true })),
     reschedule: (id: string, trigger: Trigger.Trigger) => changed(Jobs.reschedule(core, id, trigger)),
@@ -137,8 +137,6 @@ export const make = (core: Core) => {
 }
 
 export type Verbs = ReturnType<typeof make>
-
-const pageSize = 1_000
 
 /** Leaves out what was not given. */
 const given = <A extends object>(options: A): { [K in keyof A]: Exclude<A[K], undefined> } =>

@@ -98,7 +98,7 @@ describe("backfill", () => {
       yield* TestClock.adjust("5 minutes")
       // The slot is taken: what is queued now is chosen from when it is free.
       yield* scheduler.backfill("a", { from: atMinute(0), to: atMinute(3), overlap: { allow: 3 } })
-      for (const name of ["x", "y"]) yield* scheduler.enqueue(Work, { payload: { name } })
+      for (const name of ["x", "y"]) yield* scheduler.enqueue(Work, { id: name, payload: { name } })
       w.log.length = 0
       yield* TestClock.adjust("50 seconds")
       assert.deepStrictEqual(w.log.map((line) => line[0]), ["x", "y", "a", "a", "a"])

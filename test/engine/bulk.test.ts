@@ -1,0 +1,245 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Arbitrary, DateTime, Deferred, Effect, Exit, Fiber, Layer, Schema } from "effect"
+import { Job, MemoryJobStore, Scheduler, Trigger } from "effect-scheduler"
+import { SqliteJobStore } from "effect-scheduler/sqlite"
+import { SqlClient } from "effect/sql/SqlClient"
+import { TestClock } from "effect/testing"
+import { matches } from "../../src/engine/selection.ts"
+import { inMemory, on, start, turns, withVerbs, Work, world } from "../support/world.ts"
+
+const hourly = Trigger.interval("1 hour")
+const payload = { name: "x" }
+
+/** Jobs 0000 to n: every second one is red, every third one big, and each knows its number modulo five. */
+const plant = Effect.fnUntraced(function*(n: number) {
+  const scheduler = yield* Scheduler.Scheduler
+  yield* scheduler.scheduleAll(
+    Work,
+    Array.from({ length: n }, (_, i) => ({
+      id: `job/${String(i).padStart(4, "0")}`,
+      payload,
+      trigger: hourly,
+      tags: [...(i % 2 === 0 ? ["red"] : []), ...(i % 3 === 0 ? ["big"] : [])],
+      metadata: { owner: { team: i % 5 }, active: true }
+    }))
+  )
+})
+
+const numbers = (ids: ReadonlyArray<string>) => ids.map((id) => Number(id.slice(4)))
+const upTo = (n: number) => Array.from({ length: n }, (_, i) => i)
+
+describe("list", () => {
+  it.effect("by tags and metadata: all that is given is true of a job, in pages and up to a limit", () =>
+    Effect.gen(function*() {
+      const scheduler = yield* Scheduler.Scheduler
+      yield* plant(2_500)
+      const listed = (options: Scheduler.ListOptions) =>
+        Effect.map(scheduler.list(options), (jobs) => numbers(jobs.map(({ id }) => id)))
+      const all = upTo(2_500)
+      assert.deepStrictEqual(yield* listed({ tags: ["red"] }), all.filter((i) => i % 2 === 0))
+      assert.deepStrictEqual(yield* listed({ tags: ["big", "red"] }), all.filter((i) => i % 6 === 0))
+      assert.deepStrictEqual(yield* listed({ tags: [] }), all)
+      assert.deepStrictEqual(yield* listed({ metadata: { owner: { team: 3 } } }), all.filter((i) => i % 5 === 3))
+      assert.deepStrictEqual(
+        yield* listed({ tags: ["red"], metadata: { active: true, owner: { team: 0 } }, prefix: "job/1" }),
+        all.filter((i) => i % 10 === 0 && i >= 1_000 && i < 2_000)
+      )
+      assert.deepStrictEqual(yield* listed({ metadata: { owner: 3 } }), [])
+      assert.deepStrictEqual(yield* listed({ metadata: { nobody: undefined, active: true }, limit: 2 }), [0, 1])
+      assert.deepStrictEqual(yield* listed({ tags: ["big"], after: "job/1998", limit: 2 }), [2_001, 2_004])
+      assert.deepStrictEqual(yield* listed({ limit: 0 }), [])
+    }).pipe(Effect.provide(inMemory(world()))))
+
+  const strings = Arbitrary.schema(Schema.Array(Schema.Literals(["a", "b", "c"])))
+  it.prop("a job matches when it has all the tags", { own: strings, wanted: strings }, ({ own, wanted }) => {
+    assert.strictEqual(
+      matches({ tags: JSON.stringify(own), metadata: "{}" }, { tags: wanted }),
+      wanted.every((tag) => own.includes(tag))
+    )
+  }, { arbitrary: { runs: 200, seed: "tags" } })
+
+  const data = Arbitrary.schema(Schema.Record(Schema.Literals(["a", "b"]), Schema.Json))
+  it.prop("and when it has equal metadata, whatever it has besides", { own: data, more: data }, ({ more, own }) => {
+    const row = { tags: "[]", metadata: JSON.stringify({ ...own, z: 1 }) }
+    assert.isTrue(matches(row, { metadata: JSON.parse(JSON.stringify(own)) }))
+    const differs = Object.entries(more).some(([key, value]) =>
+      JSON.stringify((own as Record<string, unknown>)[key]) !== JSON.stringify(value)
+    )
+    if (!differs) assert.isTrue(matches(row, { metadata: more }))
+    assert.isFalse(matches(row, { metadata: { ...own, z: 2 } }))
+  }, { arbitrary: { runs: 200, seed: "metadata" } })
+})
+
+describe("pauseAll and resumeAll", () => {
+  it.effect("pause what is active and matches, resume what is paused and matches, and say which", () =>
+    Effect.gen(function*() {
+      const scheduler = yield* Scheduler.Scheduler
+      yield* plant(40)
+      yield* scheduler.pause("job/0000", { reason: "of its own" })
+      const paused = yield* scheduler.pauseAll({ tags: ["red"] }, { reason: "flood", by: "ops", until: 7_200_000 })
+      assert.deepStrictEqual(numbers(paused), upTo(40).filter((i) => i % 2 === 0 && i > 0))
+      const jobs = yield* scheduler.list({ state: "paused" })
+      assert.deepStrictEqual(jobs.map(({ pause }) => pause?.reason), [
+        "of its own",
+        ...upTo(19).map(() => "flood")
+      ])
+      assert.deepStrictEqual(yield* scheduler.pauseAll({ tags: ["red"] }), [])
+      assert.deepStrictEqual(yield* scheduler.pauseAll({ state: "done" }), [])
+      const resumed = yield* scheduler.resumeAll({ tags: ["big"] })
+      assert.deepStrictEqual(numbers(resumed), upTo(40).filter((i) => i % 6 === 0))
+      assert.deepStrictEqual(yield* scheduler.resumeAll({ state: "active" }), [])
+      assert.lengthOf(yield* scheduler.resumeAll({}), 13)
+      const error = yield* Effect.flip(scheduler.pauseAll({}, { until: 0 }))
+      assert.strictEqual(error._tag === "InvalidOption" ? error.field : error._tag, "until")
+    }).pipe(Effect.provide(inMemory(world()))))
+
+  it.effect("work on a bounded number of jobs at a time", () => {
+    let going = 0
+    let most = 0
+    return Effect.gen(function*() {
+      const store = yield* MemoryJobStore.make()
+      const watched = withVerbs(store, ({ commit }) => ({
+        commit: (request) =>
+          Effect.andThen(
+            Effect.sync(() => most = Math.max(most, ++going)),
+            Effect.ensuring(Effect.andThen(Effect.yieldNow, commit(request)), Effect.sync(() => going--))
+          )
+      }))
+      yield* Effect.gen(function*() {
+        const scheduler = yield* Scheduler.Scheduler
+        yield* plant(200)
+        assert.lengthOf(yield* scheduler.pauseAll({}), 200)
+        assert.isAbove(most, 1)
+        assert.isAtMost(most, 17)
+      }).pipe(Effect.provide(on(watched, world())))
+    })
+  })
+
+  it.effect("join the caller's transaction", () => {
+    const live = Scheduler.layer().pipe(Layer.provideMerge(SqliteJobStore.layerFile(":memory:")))
+    return Effect.gen(function*() {
+      const scheduler = yield* Scheduler.Scheduler
+      const sql = yield* SqlClient
+      yield* plant(40)
+      yield* Effect.exit(sql.withTransaction(Effect.andThen(scheduler.pauseAll({}), Effect.fail("no"))))
+      assert.lengthOf(yield* scheduler.list({ state: "paused" }), 0)
+      yield* sql.withTransaction(scheduler.pauseAll({ tags: ["red"] }))
+      assert.lengthOf(yield* scheduler.list({ state: "paused" }), 20)
+      const waiting = yield* Effect.flip(sql.withTransaction(scheduler.removeAll({})))
+      assert.strictEqual(waiting._tag, "WaitInTransaction")
+      yield* sql.withTransaction(scheduler.removeAll({}, { running: "leave" }))
+      assert.deepStrictEqual(yield* scheduler.list(), [])
+    }).pipe(Effect.provide(live))
+  })
+})
+
+describe("removeAll", () => {
+  it.effect("removes all that matches, returns when their runs have run their finalizers, and leaves the rest", () => {
+    const w = world()
+    const finalizing = Deferred.makeUnsafe<void>()
+    w.behave = () => Effect.onInterrupt(Effect.never, () => Deferred.await(finalizing))
+    return Effect.gen(function*() {
+      const scheduler = yield* Scheduler.Scheduler
+      yield* plant(12)
+      yield* TestClock.adjust("1 hour")
+      const removing = yield* Effect.forkChild(scheduler.removeAll({ tags: ["big"] }), { startImmediately: true })
+      yield* turns
+      assert.lengthOf(yield* scheduler.list(), 8)
+      assert.isUndefined(removing.pollUnsafe())
+      yield* Deferred.succeed(finalizing, undefined)
+      const { abandoned, removed, unfinished } = yield* Fiber.join(removing)
+      assert.deepStrictEqual([numbers(removed), abandoned, unfinished], [[0, 3, 6, 9], [], []])
+      const runs = yield* scheduler.runs()
+      assert.lengthOf(runs.filter(({ outcome }) => outcome === "cancelled"), 4)
+      assert.lengthOf(runs.filter(({ state }) => state === "running"), 8)
+    }).pipe(Effect.provide(inMemory(w)))
+  })
+
+  it.effect("names the runs that had not ended in time; an empty filter means all", () => {
+    const w = world()
+    w.behave = () => Effect.uninterruptible(Effect.as(Effect.sleep("1 minute"), "done"))
+    return Effect.gen(function*() {
+      const scheduler = yield* Scheduler.Scheduler
+      yield* plant(3)
+      yield* TestClock.adjust("1 hour")
+      const removing = yield* Effect.forkChild(scheduler.removeAll({}, { timeout: "10 seconds" }))
+      yield* TestClock.adjust("10 seconds")
+      const { removed, unfinished } = yield* Fiber.join(removing)
+      assert.deepStrictEqual([numbers(removed), unfinished.length], [[0, 1, 2], 3])
+      assert.deepStrictEqual(yield* scheduler.list(), [])
+      assert.deepStrictEqual(yield* scheduler.removeAll({}), { removed: [], abandoned: [], unfinished: [] })
+      yield* TestClock.adjust("1 minute")
+    }).pipe(Effect.provide(inMemory(w)))
+  })
+})
+
+describe("cancelAll", () => {
+  it.effect("ends what is going of the jobs that match, queued, running and backfilled; the jobs stay", () => {
+    const w = world()
+    w.behave = () => Effect.never
+    return Effect.gen(function*() {
+      const scheduler = yield* Scheduler.Scheduler
+      yield* plant(4)
+      yield* TestClock.adjust("3 hours")
+      yield* scheduler.runNow("job/0000")
+      yield* scheduler.backfill("job/0002", { from: 0, to: 3_600_000 })
+      yield* turns
+      const adhoc = yield* scheduler.enqueue(Work, { payload })
+      const cancelled = yield* scheduler.cancelAll({ tags: ["red"] }, { reason: "flood", by: "ops" })
+      assert.lengthOf(cancelled, 4)
+      const ended = yield* scheduler.runs({ going: false })
+      assert.deepStrictEqual(ended.map(({ id }) => id).toSorted(), [...cancelled].sort())
+      for (const run of ended) assert.deepStrictEqual([run.outcome, run.cancel?.by], ["cancelled", "ops"])
+      const going = yield* scheduler.runs({ going: true })
+      assert.deepStrictEqual(going.map(({ job }) => job).toSorted(), ["job/0001", "job/0003", undefined])
+      assert.isTrue(going.some(({ id }) => id === adhoc))
+      assert.lengthOf(yield* scheduler.list(), 4)
+      assert.deepStrictEqual(yield* scheduler.cancelAll({ tags: ["red"] }), [])
+    }).pipe(Effect.provide(inMemory(w)))
+  })
+
+  it.effect("waits for finalizers on another node, no longer than its timeout", () => {
+    const w = world()
+    w.behave = () => Effect.uninterruptible(Effect.as(Effect.sleep("1 minute"), "done"))
+    return Effect.gen(function*() {
+      const store = yield* MemoryJobStore.make()
+      const one = yield* start(store, w)
+      const other = yield* start(store, w, { paused: true })
+      yield* one.scheduler.schedule(Work, { id: "a", payload, trigger: hourly })
+      yield* TestClock.adjust("1 hour")
+      const cancelling = yield* Effect.forkChild(other.scheduler.cancelAll({}, { timeout: "10 seconds" }))
+      yield* TestClock.adjust("10 seconds")
+      const exit = yield* Fiber.await(cancelling)
+      assert.isTrue(Exit.isSuccess(exit) && exit.value.length === 1)
+      yield* TestClock.adjust("1 minute")
+      yield* one.close
+      yield* other.close
+    })
+  })
+})
+
+describe("Job.table", () => {
+  it.effect("prints jobs with when they run, when next, and how they stand", () =>
+    Effect.gen(function*() {
+      const scheduler = yield* Scheduler.Scheduler
+      yield* scheduler.schedule(Work, { id: "a", payload, trigger: Trigger.cron("0 9 * * mon-fri") })
+      yield* scheduler.schedule(Work, { id: "bb", payload, trigger: Trigger.interval("10 seconds") })
+      yield* scheduler.pause("bb", { reason: "flood", by: "ops", until: DateTime.makeUnsafe(60_000) })
+      yield* scheduler.schedule(Work, { id: "once", payload, trigger: Trigger.date(0) })
+      yield* turns
+      const jobs = yield* scheduler.list()
+      assert.deepStrictEqual(Job.table(jobs).split("\n"), [
+        "id    task  when                                  next                      state",
+        "----  ----  ------------------------------------  ------------------------  ---------------------------------------------------",
+        "a     Work  at 09:00, Monday through Friday, UTC  1970-01-01T09:00:00.000Z  active",
+        "bb    Work  every 10 seconds                                                paused until 1970-01-01T00:01:00.000Z by ops: flood",
+        "once  Work  at 1970-01-01 00:00 UTC                                         done"
+      ])
+      assert.strictEqual(
+        Job.show(jobs[1]!),
+        "bb (Work): every 10 seconds; next never; paused until 1970-01-01T00:01:00.000Z by ops: flood"
+      )
+    }).pipe(Effect.provide(inMemory(world()))))
+
+  it("of no jobs is its head", () => assert.lengthOf(Job.table([]).split("\n"), 2))
+})
