@@ -35,7 +35,8 @@ export interface Job {
   /** While it is paused: why, by whom, and until when. */
   readonly pause: Pause | undefined
   /**
-   * Why a quarantined job cannot be used; scheduling its id anew repairs it. Or why this node cannot read a job that others can: its trigger
+   * Why a quarantined job cannot be used; scheduling its id anew repairs it: with the same trigger, what came due meanwhile is
+   * caught up by its policy; with another one it is `skipped(quarantined)`. Or why this node cannot read a job that others can: its trigger
    * names a custom kind or a calendar that is not in the registry here.
    */
   readonly problem: string | undefined
@@ -81,7 +82,8 @@ export interface Pause {
  * - `"update"` (default): what differs is changed; the cursor is kept, and the anchor too unless the trigger differs. An equal
  *   definition writes nothing, so a program may schedule its jobs at every start
  * - `"keep"`: the stored job stays as it is
- * - `"replace"`: it is removed, its running runs are interrupted, and the new one starts from scratch
+ * - `"replace"`: the new one takes its place in one step and starts from scratch; runs of the one before are interrupted, and waited for
+ *   (not in a transaction of the caller's, which has to be committed first)
  * - `"fail"`: `JobConflict`
  *
  * @category models

@@ -268,6 +268,8 @@ export interface Change {
     }
     /** Any other change: the whole row; its `id`, `incarnation`, `revision` and `created` are not written. */
     | { readonly _tag: "Replace"; readonly row: JobRow }
+    /** The job goes, as by `Delete`, and another one has its id: the whole row but its `id` and `revision`. */
+    | { readonly _tag: "Renew"; readonly row: JobRow }
     | { readonly _tag: "Delete" }
   readonly verdicts: ReadonlyArray<VerdictRow>
   readonly runs: ReadonlyArray<NewRun>

@@ -13,7 +13,8 @@ import type { VerdictRow } from "./JobStore.ts"
  * Why an occurrence was not run.
  *
  * - `coalesced`: `catchUp` ran another one in its place
- * - `skipped`: `overlap` (an earlier run was going), `full` (the queue was), `paused`, `removed`, `requested`, `excluded`
+ * - `skipped`: `overlap` (an earlier run was going), `full` (the queue was), `paused`, `removed`, `requested`, `excluded`, `quarantined` (and
+ *   given another trigger, or removed, before it was repaired)
  * - `missed`: `age` (older than the misfire grace), `cap` (beyond the catch-up limit), `policy` (catch-up is `none`)
  *
  * @category models
@@ -25,6 +26,7 @@ export type Reason =
   | "full"
   | "paused"
   | "removed"
+  | "quarantined"
   | "requested"
   | "excluded"
   | "age"

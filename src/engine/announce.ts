@@ -32,7 +32,7 @@ export const announce = (core: Core, job: JobStore.JobRow, change: JobStore.Chan
       core.events.publish(at, { _tag: "JobResumed", job: job.id })
     }
     if (state === "done" && job.state !== "done") core.events.publish(at, { _tag: "JobFinished", job: job.id })
-  } else if (update._tag === "Delete" || update.state === "done") {
+  } else if (update._tag === "Delete" || update._tag === "Advance" && update.state === "done") {
     core.events.publish(at, { _tag: "JobFinished", job: job.id })
   }
 }

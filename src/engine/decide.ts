@@ -123,7 +123,7 @@ export const decideAgainst = (
   core: Core,
   row: JobStore.JobRow,
   trigger: Trigger.Trigger,
-  reason: "paused" | "removed",
+  reason: "paused" | "removed" | "quarantined",
   note: string | null,
   until: number,
   now = until
@@ -138,6 +138,18 @@ export const decideAgainst = (
   const count = occurrences.count(cursor, last, row.anchor) ?? null
   const segment: Segment = { _tag: "not", to: last, kind: "skipped", reason, count }
   return { cursor: last, verdicts: [{ ...verdictOf(core, row, segment, row.cursor, now, null), note }] }
+}
+
+/** Decides against a stretch of a quarantined job's time line whose occurrences nobody can tell. */
+export const skipStretch = (
+  core: Core,
+  row: JobStore.JobRow,
+  to: number,
+  now: number
+): Pick<Decision, "cursor" | "verdicts"> => {
+  if (row.cursor !== null && to <= row.cursor) return { cursor: row.cursor, verdicts: [] }
+  const segment: Segment = { _tag: "not", to, kind: "skipped", reason: "quarantined", count: null }
+  return { cursor: to, verdicts: [{ ...verdictOf(core, row, segment, row.cursor, now, null), note: row.pause }] }
 }
 
 const runOf = (

@@ -10,14 +10,14 @@ import * as Trigger from "../Trigger.ts"
 import { basisOf } from "./basis.ts"
 import { change, decidePast } from "./change.ts"
 import { type Core, now } from "./core.ts"
-import { decideAgainst, manualRun, read } from "./decide.ts"
+import { decideAgainst, manualRun, read, skipStretch } from "./decide.ts"
 import { checkId, define, type Defined, type Definition, exhausted, knownTrigger, newRow } from "./definition.ts"
 import { freshId } from "./freshId.ts"
 import { find } from "./lookup.ts"
 import { withNext } from "./next.ts"
 import { currentOverlap } from "./overlap.ts"
 import { forgiving, withMovesThatFit, withoutExceptions } from "./overrides.ts"
-import { remove } from "./removal.ts"
+import { displace } from "./removal.ts"
 
 export const schedule = Effect.fnUntraced(function*(core: Core, task: Task.Any, given: Definition) {
   const definition = { ...given, trigger: yield* knownTrigger(core.registry, given.trigger) }
@@ -86,13 +86,14 @@ const conflict = Effect.fnUntraced(function*(
       const kept = yield* find(core, row.id)
       return kept ?? (yield* insertAgain(core, definition, defined, row))
     }
-    case "replace":
-      yield* Effect.catchTag(
-        remove(core, row.id, { running: "interrupt" }),
-        ["JobNotFound", "RemovalTimeout"],
-        () => Effect.void
-      )
-      return yield* insertAgain(core, definition, defined, row)
+    case "replace": {
+      const fresh = yield* newRow(definition, defined, row.id, yield* now)
+      return yield* Effect.matchEffect(displace(core, fresh), {
+        onSuccess: ({ ended }) => Effect.tap(added(core, fresh), unlessInTransaction(core, ended)),
+        onFailure: (error) =>
+          error._tag === "JobNotFound" ? insertAgain(core, definition, defined, row) : Effect.fail(error)
+      })
+    }
     case "update":
       return yield* Effect.catchTag(
         change(core, row.id, (stored, at) => redefine(core, stored, defined, definition.trigger, at)),
@@ -101,6 +102,10 @@ const conflict = Effect.fnUntraced(function*(
       )
   }
 })
+
+/** What others see only after the commit cannot be waited for before it. */
+const unlessInTransaction = <E>(core: Core, wait: Effect.Effect<unknown, E>) =>
+  Effect.flatMap(core.store.transaction, (open) => open === undefined ? wait : Effect.void)
 
 /** The id was taken a moment ago and is free by now. */
 const insertAgain = Effect.fnUntraced(function*(
@@ -123,19 +128,36 @@ const decidePause = (core: Core, row: JobStore.JobRow, at: number) => {
   return { cursor, verdicts, runs: [], cancel: null }
 }
 
+/**
+ * Decides what came due of a quarantined job under a trigger that it will not have any more. Nobody can tell what a trigger that cannot be read
+ * would have had, so the whole stretch is skipped then, up to what the new trigger has in it.
+ */
+const decideQuarantine = (core: Core, row: JobStore.JobRow, successor: Trigger.Trigger, at: number) => {
+  const trigger = Trigger.decode(row.trigger, core.registry)
+  const first = successor.occurrences.next(row.cursor ?? -Infinity, at)
+  const { cursor, verdicts } = Result.isSuccess(trigger)
+    ? decideAgainst(core, row, trigger.success, "quarantined", row.pause, at)
+    : skipStretch(core, row, first === undefined ? at : Math.min(at, first - 1), at)
+  return { cursor, verdicts, runs: [], cancel: null }
+}
+
 const redefine = Effect.fnUntraced(
   function*(core: Core, stored: JobStore.JobRow, defined: Defined, trigger: Trigger.Trigger, at: number) {
     const same = (Object.keys(defined) as Array<keyof Defined>).every((key) => stored[key] === defined[key])
     if (same && stored.state !== "quarantined") return undefined
-    const keepsTrigger = stored.trigger === defined.trigger && stored.state !== "quarantined"
-    const past = stored.state === "paused" && !keepsTrigger
-      ? decidePause(core, stored, at)
-      : yield* decidePast(core, stored, at)
+    const keepsTrigger = stored.trigger === defined.trigger
+    const past = keepsTrigger || stored.state === "active"
+      ? yield* decidePast(core, stored, at)
+      : stored.state === "quarantined"
+      ? decideQuarantine(core, stored, trigger, at)
+      : decidePause(core, stored, at)
     const changed: JobStore.JobRow = { ...stored, ...pick(defined), cursor: past.cursor }
     const row: JobStore.JobRow = { ...changed, overrides: forgiving(changed, at) }
     const event = { _tag: "JobUpdated", job: stored.id } as const
     if (keepsTrigger) {
-      return { row: withNext(row, trigger), decision: past, event }
+      // What came due in quarantine is the planner's business: it is caught up on as after any other absence.
+      const repaired = stored.state === "quarantined" ? { ...row, state: "active" as const, pause: null } : row
+      return { row: withNext(repaired, trigger), decision: past, event }
     }
     const next = trigger.occurrences.next(past.cursor ?? -Infinity, at)
     if (next === undefined) return yield* exhausted(trigger, at)

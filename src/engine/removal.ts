@@ -61,13 +61,26 @@ export const beginRemoval = Effect.fnUntraced(function*(
   })
 })
 
+/**
+ * Puts another job in the place of one, in one step, and interrupts the runs of the one before: there is no instant without either.
+ * Gives back what waits until those runs have ended, whose caller may be interrupted.
+ */
+export const displace = Effect.fnUntraced(function*(core: Core, successor: JobStore.JobRow) {
+  const current = Option.getOrUndefined(yield* Effect.serviceOption(CurrentRun))
+  const own = current?.store === core.name ? current.id : undefined
+  const ownRunning = own === undefined ? undefined : core.running.get(own)
+  const row = yield* removeRow(core, successor.id, "interrupt", { reason: "job replaced" }, ownRunning, successor)
+  return { ended: awaitGoing(core, row, own) }
+})
+
 /** Removes the row, and asks for the end of its runs; waits for none. */
 export const removeRow = Effect.fnUntraced(function*(
   core: Core,
   id: string,
   mode: "interrupt" | "wait" | "leave",
   options: RemoveOptions,
-  own: { readonly row: JobStore.RunRow; exempt: boolean } | undefined
+  own: { readonly row: JobStore.RunRow; exempt: boolean } | undefined,
+  successor?: JobStore.JobRow
 ): Effect.fn.Return<JobStore.JobRow, JobNotFound | StoreError> {
   while (true) {
     const row = yield* find(core, id)
@@ -79,9 +92,9 @@ export const removeRow = Effect.fnUntraced(function*(
       continue
     }
     const trigger = Trigger.decode(row.trigger, core.registry)
-    const reason = row.state === "active" ? "removed" : row.state === "paused" ? "paused" : undefined
+    const reason = row.state === "active" ? "removed" : row.state === "done" ? undefined : row.state
     const by = { reason: options.reason ?? "job removed", by: options.by ?? "" }
-    const note = reason === "paused" ? row.pause : JSON.stringify(by)
+    const note = reason === "removed" ? JSON.stringify(by) : row.pause
     const verdicts = Result.isSuccess(trigger) && reason !== undefined
       ? decideAgainst(core, row, trigger.success, reason, note, at).verdicts
       : []
@@ -89,7 +102,7 @@ export const removeRow = Effect.fnUntraced(function*(
       job: row.id,
       incarnation: row.incarnation,
       revision: row.revision,
-      update: { _tag: "Delete" },
+      update: successor === undefined ? { _tag: "Delete" } : { _tag: "Renew", row: successor },
       verdicts,
       runs: [],
       cancel: mode === "interrupt" ? by : null

@@ -91,6 +91,9 @@ export const make = (options: Options = {}): Effect.Effect<Service> =>
             jobs.compact({ ...update.row, id: row.id, incarnation, revision, created: row.created })
           )
           break
+        case "Renew":
+          jobs.replace(entry, jobs.compact({ ...update.row, id: row.id, revision }))
+          break
         case "Delete":
           jobs.delete(entry)
           break
@@ -98,7 +101,7 @@ export const make = (options: Options = {}): Effect.Effect<Service> =>
       if (cancel !== null) runs.cancel(runs.goingIds(row.id, incarnation), cancel, now, hints)
       for (const run of change.runs) runs.add(run, now, hints)
       for (const verdict of change.verdicts) verdicts.record(verdict)
-      if (update._tag === "Delete") jobRemoved(row.id, incarnation)
+      if (update._tag === "Delete" || update._tag === "Renew") jobRemoved(row.id, incarnation)
       return "ok"
     }
 

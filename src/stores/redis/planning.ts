@@ -51,6 +51,7 @@ for n, change in ipairs(request.changes) do
       job.revision = job.revision + 1
       job.cursor, job.nextNominal, job.nextDue = row.cursor, row.nextNominal, row.nextDue
       job.state, job.updated = row.state, row.updated
+      if row.incarnation then job.incarnation, job.created = row.incarnation, row.created end
       saveJob(id, job)
     else
       call('HDEL', jobs, id)
@@ -75,6 +76,10 @@ const rowOf = ({ update }: Change, texts: Texts) => {
       return planned(update)
     case "Replace":
       return { ...planned(update.row), body: texts.add(jobBody(update.row)) }
+    case "Renew": {
+      const { created, incarnation } = update.row
+      return { ...planned(update.row), incarnation, created, body: texts.add(jobBody(update.row)) }
+    }
     case "Delete":
       return undefined
   }

@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
-import type { Change, DueJob, VerdictRow } from "../../JobStore.ts"
+import type { Change, DueJob, JobRow, VerdictRow } from "../../JobStore.ts"
 import type { Admission } from "./admission.ts"
 import { type Database, forKeys, forRows, signal, type Values, type Verbs } from "./Database.ts"
 import * as Families from "./families.ts"
@@ -21,6 +21,8 @@ const advanced = [job.id, job.cursor, job.nextNominal, job.nextDue, job.state, j
 const replaced = Table.jobs.columns.filter((column) =>
   column !== job.incarnation && column !== job.revision && column !== job.created
 )
+/** All of a row but the place that another one takes. */
+const renewed = Table.jobs.columns.filter((column) => column !== job.revision)
 /** Where a range ended before it was extended. */
 const extendedTo = Table.int("extended_to")
 const extended = [verdict.job, verdict.incarnation, verdict.to, verdict.count, extendedTo]
@@ -43,6 +45,14 @@ export const make = (db: Database, admission: Admission, standings: Standings): 
     set: {
       revision: "t.revision + 1",
       ...Object.fromEntries(replaced.slice(1).map(({ name }) => [name, `k.${name}`]))
+    },
+    on: "t.id = k.id"
+  })
+  const renew = dialect.update({
+    table: db.named("jobs"),
+    set: {
+      revision: "t.revision + 1",
+      ...Object.fromEntries(renewed.slice(1).map(({ name }) => [name, `k.${name}`]))
     },
     on: "t.id = k.id"
   })
@@ -170,6 +180,7 @@ export const make = (db: Database, admission: Admission, standings: Standings): 
     const accepted = changes.filter((_, i) => answers[i])
     const advances: Array<Values> = []
     const replacements: Array<Values> = []
+    const renewals: Array<Values> = []
     const deletions: Array<Values> = []
     for (const { job, update } of accepted) {
       switch (update._tag) {
@@ -177,7 +188,10 @@ export const make = (db: Database, admission: Admission, standings: Standings): 
           advances.push([job, update.cursor, update.nextNominal, update.nextDue, update.state, update.updated])
           break
         case "Replace":
-          replacements.push(replacement(job, update.row))
+          replacements.push(valuesOf(replaced, job, update.row))
+          break
+        case "Renew":
+          renewals.push(valuesOf(renewed, job, update.row))
           break
         case "Delete":
           deletions.push([job])
@@ -185,6 +199,7 @@ export const make = (db: Database, admission: Admission, standings: Standings): 
     }
     yield* forRows(db, advanced, advances, (rows) => sql`${advance.head} ${rows} ${advance.tail} AND t.ns = ${ns}`)
     yield* forRows(db, replaced, replacements, (rows) => sql`${replace.head} ${rows} ${replace.tail} AND t.ns = ${ns}`)
+    yield* forRows(db, renewed, renewals, (rows) => sql`${renew.head} ${rows} ${renew.tail} AND t.ns = ${ns}`)
     yield* forKeys(db, ids, deletions, (areDeleted) => sql`DELETE FROM ${jobs} WHERE ns = ${ns} AND ${areDeleted}`)
     yield* cancelGoing(accepted, now, hints)
     yield* admission.add(
@@ -218,5 +233,5 @@ const continues = (last: VerdictRow, row: VerdictRow): boolean =>
   row.from === last.to && row.kind === last.kind && row.reason === last.reason && row.ref === last.ref &&
   row.note === last.note
 
-const replacement = (id: string, row: Parameters<typeof Table.jobs.encode>[0]): Values =>
-  Table.jobs.encode({ ...row, id }).filter((_, i) => replaced.includes(Table.jobs.columns[i]!))
+const valuesOf = (columns: ReadonlyArray<Table.Column>, id: string, row: JobRow): Values =>
+  Table.jobs.encode({ ...row, id }).filter((_, i) => columns.includes(Table.jobs.columns[i]!))

@@ -1,7 +1,7 @@
 /** Adding and listing jobs. */
 import * as assert from "node:assert/strict"
 import { chapter, idsOf, jobOf } from "./case.ts"
-import { advance, at, exhaust, job, remove, replace } from "./rows.ts"
+import { advance, at, exhaust, job, occurrence, remove, renew, replace } from "./rows.ts"
 
 export const jobs = chapter("jobs", {
   "a row comes back as it was given": function*(store) {
@@ -141,5 +141,29 @@ export const jobs = chapter("jobs", {
     assert.deepEqual((yield* store.jobs({ limit: 10 })).map((row) => ({ ...row })), [
       { ...job("a"), revision: 2, payload: "[]" }
     ])
+  },
+
+  "another job takes a job's place in one step": function*(store) {
+    const a = job("a")
+    yield* store.insertJobs([a, job("b")])
+    yield* store.commit({ changes: [advance(a, at(1000), { runs: [occurrence(a, at(1000))] })], now: at(1000) })
+    const successor = {
+      incarnation: "i9",
+      created: at(77),
+      cursor: null,
+      payload: "[]",
+      nextDue: at(5000),
+      revision: 0
+    }
+    const change = renew({ ...a, revision: 2 }, successor, { cancel: { reason: "replaced", by: "me" } })
+    assert.deepEqual(yield* store.commit({ changes: [change], now: at(1500) }), ["ok"])
+    assert.deepEqual(yield* store.commit({ changes: [change], now: at(1500) }), ["stale"])
+    const [stored] = yield* store.jobs({ ids: ["a"], limit: 1 })
+    assert.deepEqual({ ...stored! }, { ...a, ...successor, revision: 3 })
+    // What was going belonged to the one before.
+    const [run] = yield* store.runs({ job: "a", limit: 10 })
+    assert.deepEqual([run!.incarnation, run!.state, run!.outcome], [a.incarnation, "done", "cancelled"])
+    const { jobs } = yield* store.due({ now: at(5000), limit: 10 })
+    assert.deepEqual(jobs.map(({ going, job }) => [job.id, going]).filter(([id]) => id === "a"), [["a", 0]])
   }
 })

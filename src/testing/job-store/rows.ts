@@ -174,6 +174,15 @@ export const replace = (job: JobRow, fields: Partial<JobRow>, along: Along = {})
   change(job, { _tag: "Replace", row: { ...job, ...fields } }, along)
 
 /**
+ * Puts another job in the place of one.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const renew = (job: JobRow, fields: Partial<JobRow>, along: Along = {}): Change =>
+  change(job, { _tag: "Renew", row: { ...job, ...fields } }, along)
+
+/**
  * Removes a job.
  *
  * @category constructors

@@ -10,7 +10,21 @@ import type { StoreError } from "../../SchedulerError.ts"
 import { sameJson } from "./case.ts"
 import { check, checkStep, isGoing, type Rows } from "./invariants.ts"
 import { Choices } from "./random.ts"
-import { advance, at, done, exhaust, job, occurrence, release, remove, replace, retry, run, verdict } from "./rows.ts"
+import {
+  advance,
+  at,
+  done,
+  exhaust,
+  job,
+  occurrence,
+  release,
+  remove,
+  renew,
+  replace,
+  retry,
+  run,
+  verdict
+} from "./rows.ts"
 
 /**
  * How far to walk, and where.
@@ -119,7 +133,17 @@ export const walk = (
     }
 
     const edit = (row: JobRow): Change => {
-      switch (choices.below(4)) {
+      switch (choices.below(5)) {
+        case 4:
+          return renew(row, {
+            incarnation: `again${serialNumber++}`,
+            cursor: null,
+            nextNominal: now,
+            nextDue: now + some(500),
+            state: "active",
+            created: now,
+            updated: now
+          }, choices.percent(50) ? { cancel: { reason: "replaced", by: "edit" } } : {})
         case 0:
           return replace(row, {
             state: "paused",
