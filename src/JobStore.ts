@@ -101,11 +101,12 @@ export interface JobRow {
  *
  * - `ready`: claimable, in the order of `orderAt`
  * - `waiting`: becomes ready at `readyAt` (a retry, a delayed start)
- * - `blocked`: becomes ready when another run of its job ends
+ * - `blocked`: becomes ready when another run of its job ends, or when there is a place under each of its limits
  * - `running`: claimed by `node` under `fence`
  * - `done`: ended with `outcome`
  *
- * A run is *going* in all states but `done`, and *admitted* in all but `done` and `blocked`.
+ * A run is *going* in all states but `done`. It is *admitted* in its family, the runs of its job's incarnation, unless it is `done`, or
+ * `blocked` by others of its family.
  *
  * @category models
  * @since 0.1.0
@@ -113,7 +114,14 @@ export interface JobRow {
 export type RunState = "ready" | "waiting" | "blocked" | "running" | "done"
 
 /**
- * At most `max` runs that carry the `key` are ready or running at once, whichever job they belong to.
+ * At most `max` runs that carry the `key` have a place under it, whichever job they belong to, and only those that have a place under each
+ * of their limits are `ready` or `running`.
+ *
+ * **Details**
+ *
+ * A run takes its places one after another, in ascending order of keys, and keeps those it has while it is `blocked` for the next. As all
+ * take them in this order, no two wait for each other; and as each waits under one key only, those that need other places pass it by. It
+ * gives its places back when it is done, and when it is to wait for an instant (`waiting`); a claim that is handed back keeps them.
  *
  * @category models
  * @since 0.1.0
@@ -155,7 +163,7 @@ export interface NewRun {
    * and an incarnation). A run above it starts out `blocked`.
    */
   readonly serial: number | null
-  /** What it shares with runs of other jobs; each key once. */
+  /** What it shares with other runs: each key once, and in ascending order, in which a store keeps them. */
   readonly limits: ReadonlyArray<Limit>
   /** Never run a second time: if the node that claimed it is lost, the run ends as `abandoned`. */
   readonly atMostOnce: boolean
@@ -309,6 +317,8 @@ export interface RunQuery {
   readonly going?: boolean
   /** Only runs that are done with one of these outcomes. */
   readonly outcomes?: ReadonlyArray<string>
+  /** Only the run that has this unique key. */
+  readonly uniqueKey?: string
   /** Keyset: the last row of the page before. */
   readonly after?: { readonly finished: number | null; readonly id: string }
   readonly limit: number
@@ -376,6 +386,36 @@ export interface Settlement {
     | { readonly _tag: "Release" }
   /** Runs that follow from this one, enqueued in the same transaction. */
   readonly follow: ReadonlyArray<NewRun>
+}
+
+/**
+ * A wish to take from the bucket of a rate.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Want {
+  /** Names the bucket. */
+  readonly key: string
+  /** In how many milliseconds the bucket regains one; may be a fraction. */
+  readonly interval: number
+  /** How many it holds when it is full; at least 1. */
+  readonly burst: number
+  /** How many are wanted. */
+  readonly n: number
+}
+
+/**
+ * What was granted of a wish.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Granted {
+  /** At most as many as were wanted. */
+  readonly granted: number
+  /** From when there is one more. */
+  readonly next: number
 }
 
 /**
@@ -467,7 +507,8 @@ export interface Service {
    * - A new run whose id exists is left as it is: an occurrence is never decided twice. One whose unique key a going run has is left
    *   out as well.
    * - A new run is `blocked` when as many runs of its job's incarnation as its `serial` allows are admitted; else `waiting` when its
-   *   `readyAt` is beyond `now`; else `ready` with `orderAt = (readyAt ?? planned) - boost`.
+   *   `readyAt` is beyond `now`; else it takes its places, and is `blocked` when one of its limits is full; else `ready` with
+   *   `orderAt = (readyAt ?? planned) - boost`. Runs that are cancelled by any of the changes have gone before.
    * - A verdict that continues the job's last one (its `from` is that one's `to`, and kind, reason, ref and note are equal) extends
    *   it: `to` moves, counts add up (an unknown count makes the sum unknown), the rest stays.
    *
@@ -478,15 +519,29 @@ export interface Service {
     readonly now: number
   }) => Effect.Effect<ReadonlyArray<"ok" | "stale">, StoreError>
 
-  /** Adds runs. `duplicate`: the id, or a going run with the same unique key, exists. Signals `ready`. */
+  /**
+   * Adds runs. `duplicate`: the id is known, or another run has the unique key. With `replace`, a new run takes the place of the one that
+   * has its unique key, if that one was never claimed: it is `replaced` in all but its id, and let in as a new run is; then others move up
+   * where it has freed something. Signals `ready`.
+   */
   readonly enqueue: (request: {
     readonly runs: ReadonlyArray<NewRun>
+    readonly replace?: boolean
     readonly now: number
-  }) => Effect.Effect<ReadonlyArray<"added" | "duplicate">, StoreError>
+  }) => Effect.Effect<ReadonlyArray<"added" | "replaced" | "duplicate">, StoreError>
 
   /**
-   * Claims up to `limit` ready runs of the lanes, by `orderAt`, then id: state `running`, `fence + 1`, `node`, `claimed = now`.
-   * Waiting runs whose `readyAt` has come are made ready first (`orderAt = readyAt - boost`). `next` is the smallest `readyAt` that is
+   * Takes from the buckets of rates, in the order given. What was granted in a reply that was lost is gone until the bucket regains it.
+   */
+  readonly take: (request: {
+    readonly wants: ReadonlyArray<Want>
+    readonly now: number
+  }) => Effect.Effect<ReadonlyArray<Granted>, StoreError>
+
+  /**
+   * Claims up to `limit` ready runs of the lanes, by `orderAt`, then id: state `running`, `fence + 1`, `node`, `claimed = now`; one with
+   * `uniqueWhile: "queued"` gives up its unique key for good. Waiting runs whose `readyAt` has come are made ready first (`orderAt =
+   * readyAt - boost`); those with limits, by `readyAt`, then id, take their places as new ones do. `next` is the smallest `readyAt` that is
    * still in the future, or `null`.
    *
    * With a `limit` of 0 it only looks, which a node may do without a lease: nothing is claimed, and `next` is `now` when a run of the
@@ -500,9 +555,14 @@ export interface Service {
   }) => Effect.Effect<{ readonly runs: ReadonlyArray<RunRow>; readonly next: number | null }, StoreError>
 
   /**
-   * Records how attempts ended. Whenever runs end, by whatever verb, the blocked runs of their job's incarnation (by `planned`, then
-   * id, up to the first that must stay) become ready (`orderAt = planned - boost`; waiting, if their `readyAt` is beyond `now`) while
-   * their `serial` allows it. That happens once all runs that the verb ends have ended, and before `follow` is enqueued.
+   * Records how attempts ended. Whenever runs end, by whatever verb, others move up. That happens once all runs that the verb ends have
+   * ended, and before `follow` is enqueued:
+   *
+   * 1. Where places are free, those that wait under the key take them: by what their `orderAt` would be, then id, up to the first for
+   *    which its own limit is still full. The greatest key is served first. Whoever has all places is ready.
+   * 2. The blocked runs of the same job's incarnation (by `planned`, then id, up to the first that must stay) pass while their `serial`
+   *    allows it: they are waiting, if their `readyAt` is beyond `now`; else they take their places; else they are ready with `orderAt =
+   *    planned - boost`.
    *
    * A run retried at an instant that is not beyond `now` is ready at once; a released one is ready with
    * `orderAt = (readyAt ?? planned) - boost` and has no `claimed`.
@@ -543,6 +603,23 @@ export interface Service {
     readonly flagged: ReadonlyArray<string>
   }, StoreError>
 
+  /**
+   * Makes runs that are done go again, with their id, payload and fence, as if nothing had been attempted: `attempt`, `attempts`, `readyAt`,
+   * `cancel`, `claimed`, `started`, `finished`, `outcome`, `result` and `expiresAt` are as those of a new run, and it is let in as a new run
+   * is. What it has reported stays.
+   *
+   * - `revived`: it goes again
+   * - `going`: it is not done, or named before
+   * - `gone`: there is no such run
+   * - `duplicate`: another run has its unique key
+   *
+   * Signals `ready`.
+   */
+  readonly revive: (request: {
+    readonly runs: ReadonlyArray<string>
+    readonly now: number
+  }) => Effect.Effect<ReadonlyArray<"revived" | "going" | "gone" | "duplicate">, StoreError>
+
   readonly runs: (query: RunQuery) => Effect.Effect<ReadonlyArray<RunRow>, StoreError>
   readonly verdicts: (query: VerdictQuery) => Effect.Effect<ReadonlyArray<VerdictRow>, StoreError>
 
@@ -570,12 +647,14 @@ export interface Service {
   }, StoreError>
 
   /**
-   * Forgets, at most `limit` of each: done runs with `expiresAt <= now`; verdicts that end before `before`. Jobs are never forgotten: a
-   * `done` job is what keeps a declared one-off from running again. Answers with how many rows went.
+   * Forgets, at most `limit` of each: done runs with `expiresAt <= now`; of each task of `keep`, the done runs beyond its newest `count`;
+   * verdicts that end before `before`; buckets that are full. Jobs are never forgotten: a `done` job is what keeps a declared one-off from
+   * running again. Answers with how many runs and verdicts went.
    */
   readonly sweep: (request: {
     readonly now: number
     readonly before: number
+    readonly keep?: ReadonlyArray<{ readonly task: string; readonly count: number }>
     readonly limit: number
   }) => Effect.Effect<number, StoreError>
 

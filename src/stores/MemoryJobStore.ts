@@ -20,8 +20,10 @@ import type { Capabilities, Change, NodeRow, Service, Signal } from "../JobStore
 import { JobStore } from "../JobStore.ts"
 import { Hints } from "./memory/hints.ts"
 import { Jobs } from "./memory/jobs.ts"
+import { Rates } from "./memory/rates.ts"
 import { Runs } from "./memory/runs.ts"
 import { Verdicts } from "./memory/verdicts.ts"
+import { waves } from "./waves.ts"
 
 /**
  * How much history is kept. The oldest is forgotten first.
@@ -49,6 +51,7 @@ export const make = (options: Options = {}): Effect.Effect<Service> =>
     const jobs = new Jobs()
     const runs = new Runs(options.runs ?? 10_000, (job, incarnation) => jobs.has(job, incarnation))
     const verdicts = new Verdicts(options.verdicts ?? 1_000)
+    const rates = new Rates()
     const nodes = new Map<string, NodeRow>()
 
     const publish = (signal: Signal): void => {
@@ -72,37 +75,48 @@ export const make = (options: Options = {}): Effect.Effect<Service> =>
       verdicts.jobRemoved(job, incarnation)
     }
 
-    const carryOut = (change: Change, now: number, hints: Hints): "ok" | "stale" => {
-      const { cancel, incarnation, update } = change
-      const entry = jobs.get(change.job)
-      if (entry === undefined) return "stale"
+    /** Changes the job's row, and cancels what is going of it. */
+    const carryOut = ({ cancel, incarnation, job, revision, update }: Change, now: number, hints: Hints): boolean => {
+      const entry = jobs.get(job)
+      if (entry === undefined) return false
       const row = entry.row
-      if (row.incarnation !== incarnation || row.revision !== change.revision) return "stale"
-      const revision = row.revision + 1
+      if (row.incarnation !== incarnation || row.revision !== revision) return false
+      const next = revision + 1
       switch (update._tag) {
         case "Advance": {
           const { cursor, nextDue, nextNominal, state, updated } = update
-          jobs.replace(entry, { ...row, revision, cursor, nextNominal, nextDue, state, updated })
+          jobs.replace(entry, { ...row, revision: next, cursor, nextNominal, nextDue, state, updated })
           break
         }
         case "Replace":
           jobs.replace(
             entry,
-            jobs.compact({ ...update.row, id: row.id, incarnation, revision, created: row.created })
+            jobs.compact({ ...update.row, id: row.id, incarnation, revision: next, created: row.created })
           )
           break
         case "Renew":
-          jobs.replace(entry, jobs.compact({ ...update.row, id: row.id, revision }))
+          jobs.replace(entry, jobs.compact({ ...update.row, id: row.id, revision: next }))
           break
         case "Delete":
           jobs.delete(entry)
           break
       }
-      if (cancel !== null) runs.cancel(runs.goingIds(row.id, incarnation), cancel, now, hints)
-      for (const run of change.runs) runs.add(run, now, hints)
-      for (const verdict of change.verdicts) verdicts.record(verdict)
-      if (update._tag === "Delete" || update._tag === "Renew") jobRemoved(row.id, incarnation)
-      return "ok"
+      if (cancel !== null) runs.cancel(runs.goingIds(job, incarnation), cancel, now, hints)
+      return true
+    }
+
+    /** Carries out changes of distinct jobs; answers which. */
+    const commit = (changes: ReadonlyArray<Change>, now: number, hints: Hints): ReadonlyArray<boolean> => {
+      const answers = changes.map((change) => carryOut(change, now, hints))
+      runs.promote(now, hints)
+      for (const [i, change] of changes.entries()) {
+        if (!answers[i]) continue
+        for (const run of change.runs) runs.add(run, now, hints)
+        for (const verdict of change.verdicts) verdicts.record(verdict)
+        const { _tag } = change.update
+        if (_tag === "Delete" || _tag === "Renew") jobRemoved(change.job, change.incarnation)
+      }
+      return answers
     }
 
     return {
@@ -126,13 +140,23 @@ export const make = (options: Options = {}): Effect.Effect<Service> =>
 
       commit: ({ changes, now }) =>
         verb((hints) => {
-          const answers = changes.map((change) => carryOut(change, now, hints))
-          if (answers.includes("ok")) publish({ _tag: "jobs" })
-          return answers
+          const carried = new Set<Change>()
+          for (const wave of waves(changes, ({ job }) => job)) {
+            for (const [i, isDone] of commit(wave, now, hints).entries()) if (isDone) carried.add(wave[i]!)
+          }
+          if (carried.size > 0) publish({ _tag: "jobs" })
+          return changes.map((change) => carried.has(change) ? "ok" : "stale")
         }),
 
       enqueue: (request) =>
-        verb((hints) => request.runs.map((run) => runs.add(run, request.now, hints) ? "added" : "duplicate")),
+        verb((hints) =>
+          request.runs.map((run) => {
+            if (request.replace === true) return runs.addOrReplace(run, request.now, hints)
+            return runs.add(run, request.now, hints) ? "added" : "duplicate"
+          })
+        ),
+
+      take: ({ now, wants }) => Effect.sync(() => wants.map((want) => rates.take(want, now))),
 
       claim: (request) => Effect.sync(() => runs.claim(request)),
 
@@ -144,8 +168,11 @@ export const make = (options: Options = {}): Effect.Effect<Service> =>
         verb((hints) => {
           const selected = ids ?? (job === undefined ? [] : runs.goingIds(job, incarnation))
           runs.cancel(selected, request, now, hints)
+          runs.promote(now, hints)
           return { settled: hints.settled.slice(), flagged: hints.flagged.slice() }
         }),
+
+      revive: ({ now, runs: ids }) => verb((hints) => ids.map((id) => runs.revive(id, now, hints))),
 
       runs: (query) => Effect.sync(() => runs.select(query)),
 
@@ -161,6 +188,7 @@ export const make = (options: Options = {}): Effect.Effect<Service> =>
         verb((hints) => {
           nodes.delete(node)
           runs.take(node, now, Infinity, { released: [], abandoned: [] }, hints)
+          runs.promote(now, hints)
         }),
 
       reap: ({ includeExpired, limit, now }) =>
@@ -174,10 +202,17 @@ export const make = (options: Options = {}): Effect.Effect<Service> =>
             runs.take(node, now, limit - taken.released.length - taken.abandoned.length, taken, hints)
             if (runs.heldBy(node).length === 0) nodes.delete(node)
           }
+          runs.promote(now, hints)
           return taken
         }),
 
-      sweep: ({ before, limit, now }) => Effect.sync(() => runs.sweep(now, limit) + verdicts.sweep(before, limit)),
+      sweep: ({ before, keep = [], limit, now }) =>
+        Effect.sync(() => {
+          rates.sweep(now)
+          const expired = runs.sweep(now, limit)
+          const beyond = keep.map(({ count, task }) => runs.sweepBeyond(task, count, limit))
+          return beyond.reduce((a, b) => a + b, expired + verdicts.sweep(before, limit))
+        }),
 
       signals: Stream.fromPubSub(hub)
     }

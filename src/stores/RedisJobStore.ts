@@ -73,6 +73,7 @@ import * as Listening from "./redis/listening.ts"
 import * as Opening from "./redis/opening.ts"
 import * as Planning from "./redis/planning.ts"
 import { isAlive } from "./redis/processes.ts"
+import * as Rates from "./redis/rates.ts"
 import * as Settling from "./redis/settling.ts"
 
 /**
@@ -137,6 +138,7 @@ export const make: (options?: Options) => Effect.Effect<Service, StoreError, Red
       ...Settling.make(db),
       ...Leases.make(db, { name: options.host ?? Os.hostname(), isAlive: options.isAlive ?? isAlive }),
       ...History.make(db),
+      ...Rates.make(db),
       signals: Stream.fromPubSub(yield* Listening.make(redis, db.tag))
     }
   }

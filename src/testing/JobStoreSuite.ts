@@ -36,9 +36,11 @@ import { concurrency } from "./job-store/concurrency.ts"
 import { history, sweeping } from "./job-store/history.ts"
 import { jobs } from "./job-store/jobs.ts"
 import { leases } from "./job-store/leases.ts"
+import { limits } from "./job-store/limits.ts"
 import { lostReplies } from "./job-store/lostReplies.ts"
 import { planning } from "./job-store/planning.ts"
 import { queueing } from "./job-store/queueing.ts"
+import { rates, replacing } from "./job-store/replacing.ts"
 import { serial } from "./job-store/serial.ts"
 import { settling } from "./job-store/settling.ts"
 import { signals } from "./job-store/signals.ts"
@@ -68,6 +70,9 @@ export const cases: ReadonlyArray<Case> = [
   ...planning,
   ...queueing,
   ...serial,
+  ...limits,
+  ...replacing,
+  ...rates,
   ...settling,
   ...cancelling,
   ...leases,

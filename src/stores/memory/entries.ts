@@ -26,6 +26,11 @@ export class RunEntry implements Slotted {
   newer: RunEntry | undefined = undefined
   older: RunEntry | undefined = undefined
   expiry: Expiry | undefined = undefined
+  /** Whether it is blocked by others of its family. */
+  isBehind = false
+  /** How many of its places it has, and with which rank it waits for the next one. */
+  places = 0
+  rank = 0
 
   constructor(row: RunRow, family: Family | null) {
     this.row = row

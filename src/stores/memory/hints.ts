@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import type { Signal } from "../../JobStore.ts"
-import type { Family } from "./entries.ts"
+import type { Family, RunEntry } from "./entries.ts"
 
 export class Hints {
   ready = false
@@ -12,6 +12,8 @@ export class Hints {
   readonly flagged: Array<string> = []
   /** In which a run ended, so that blocked ones may be admitted. */
   readonly freed = new Set<Family>()
+  /** Runs that gave back their places, so that others may take them. */
+  readonly left: Array<RunEntry> = []
 
   signals(): Array<Signal> {
     const signals: Array<Signal> = []

@@ -63,6 +63,15 @@ export class History {
     return swept
   }
 
+  /** Forgets up to `limit` runs of a task beyond its newest ones; answers with how many. */
+  sweepBeyond(task: string, count: number, limit: number): number {
+    const ended = Array.from(this.byId.values()).filter(({ row }) => row.task === task)
+      .sort((a, b) => b.row.finished! - a.row.finished! || (a.row.id < b.row.id ? 1 : -1))
+    const beyond = ended.slice(count).toReversed().slice(0, limit)
+    for (const run of beyond) this.forget(run)
+    return beyond.length
+  }
+
   /** Each job that exists may have a run that has retired: it matters that they are looked at last, and seldom. */
   candidates(): ReadonlyArray<Candidates> {
     return [
@@ -83,7 +92,7 @@ export class History {
     } else this.forget(run)
   }
 
-  private forget(run: RunEntry): void {
+  forget(run: RunEntry): void {
     const { family } = run
     this.byId.delete(run.row.id)
     if (run.slot >= 0) this.newest.remove(run)

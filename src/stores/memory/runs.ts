@@ -6,13 +6,15 @@
  *
  * @since 0.1.0
  */
-import type { CancelRequest, Held, NewRun, RunQuery, RunRow, RunState, Settlement } from "../../JobStore.ts"
+import type { CancelRequest, Held, NewRun, RunQuery, RunRow, Settlement } from "../../JobStore.ts"
+import { inOrder } from "../limits.ts"
 import { Family, RunEntry } from "./entries.ts"
 import { Heap } from "./heap.ts"
 import type { Hints } from "./hints.ts"
 import { History } from "./history.ts"
 import { Incarnations } from "./incarnations.ts"
 import { type Candidates, page } from "./page.ts"
+import { Places } from "./places.ts"
 
 /** The ids of runs whose claims were taken away. */
 export interface Taken {
@@ -27,26 +29,53 @@ export class Runs {
   private readonly going = new Map<string, RunEntry>()
   private readonly families = new Incarnations<Family>()
   private readonly lanes = new Map<string, Heap<RunEntry>>()
-  private readonly waiting = new Heap<RunEntry>(({ row }) => row.readyAt!)
+  private readonly waiting = new Heap<RunEntry>(({ row }) => row.readyAt!, hasLesserId)
   private readonly held = new Map<string, Set<RunEntry>>()
   private readonly uniqueKeys = new Map<string, RunEntry>()
+  private readonly places = new Places()
   private readonly history: History
 
   constructor(keep: number, jobExists: (job: string, incarnation: string) => boolean) {
     this.history = new History(keep, this.families, jobExists)
   }
 
+  /** Adds a run, or lets it take the place of one that has its unique key and was never claimed. */
+  addOrReplace(run: NewRun, now: number, hints: Hints): "added" | "replaced" | "duplicate" {
+    if (this.find(run.id) !== undefined) return "duplicate"
+    const holder = run.uniqueKey === null ? undefined : this.uniqueKeys.get(run.uniqueKey)
+    if (holder === undefined) return this.add(run, now, hints) ? "added" : "duplicate"
+    if (holder.row.fence > 0) return "duplicate"
+    this.exit(holder)
+    this.vacate(holder, hints)
+    this.going.delete(holder.row.id)
+    this.uniqueKeys.delete(run.uniqueKey!)
+    const { family } = holder
+    if (family !== null) {
+      family.going!.delete(holder)
+      if (family.going!.size === 0) family.going = undefined
+      hints.freed.add(family)
+    }
+    this.add({ ...run, id: holder.row.id }, now, hints)
+    this.promote(now, hints)
+    return "replaced"
+  }
+
+  revive(id: string, now: number, hints: Hints): "revived" | "going" | "gone" | "duplicate" {
+    const run = this.history.get(id)
+    if (run === undefined) return this.going.has(id) ? "going" : "gone"
+    const { row } = run
+    if (row.uniqueKey !== null && this.uniqueKeys.has(row.uniqueKey)) return "duplicate"
+    this.history.forget(run)
+    const { fence, log, progress } = row
+    const family = this.familyOf(row)
+    this.letIn(new RunEntry({ ...blocked({ ...row, readyAt: null }), fence, log, progress }, family), now, hints)
+    return "revived"
+  }
+
   add(run: NewRun, now: number, hints: Hints): boolean {
     if (this.find(run.id) !== undefined) return false
     if (run.uniqueKey !== null && this.uniqueKeys.has(run.uniqueKey)) return false
-    const family = this.familyOf(run)
-    const blocked = run.serial !== null && family !== null && family.admitted >= run.serial
-    const entry = new RunEntry(queued(run, blocked ? "blocked" : stateAt(run.readyAt, now)), family)
-    this.going.set(run.id, entry)
-    if (run.uniqueKey !== null) this.uniqueKeys.set(run.uniqueKey, entry)
-    if (family !== null) (family.going ??= new Set()).add(entry)
-    this.enter(entry)
-    hints.ready = true
+    this.letIn(new RunEntry(blocked(run), this.familyOf(run)), now, hints)
     return true
   }
 
@@ -58,7 +87,8 @@ export class Runs {
   }): { readonly runs: Array<RunRow>; readonly next: number | null } {
     const { limit, node, now } = request
     for (let run = this.waiting.first; run !== undefined && run.row.readyAt! <= now; run = this.waiting.first) {
-      this.move(run, { ...run.row, state: "ready", orderAt: run.row.readyAt! - run.row.boost })
+      this.exit(run)
+      this.admit(run, now, run.row.readyAt!)
     }
     const queues = request.lanes.map((lane) => this.lanes.get(lane)).filter((queue) => queue !== undefined)
     const runs: Array<RunRow> = []
@@ -78,6 +108,7 @@ export class Runs {
         claimed: now
       }
       this.move(first, row)
+      if (row.uniqueWhile === "queued") this.giveUpKey(first)
       runs.push(row)
     }
     const isWorth = limit <= 0 && queues.some((queue) => queue.size > 0)
@@ -114,7 +145,6 @@ export class Runs {
       } else this.end(run, cancelled(reason, now), hints)
     }
     for (const id of flagged) hints.flagged.push(id)
-    this.promote(now, hints)
   }
 
   heldBy(node: string): Array<Held> {
@@ -139,7 +169,6 @@ export class Runs {
         taken.released.push(row.id)
       }
     }
-    this.promote(now, hints)
   }
 
   /** How many runs of an incarnation are going, and the newest of them. */
@@ -175,6 +204,11 @@ export class Runs {
     return this.history.sweep(now, limit)
   }
 
+  /** Forgets up to `limit` done runs of a task beyond its newest ones; answers with how many. */
+  sweepBeyond(task: string, count: number, limit: number): number {
+    return this.history.sweepBeyond(task, count, limit)
+  }
+
   private find(id: string): RunEntry | undefined {
     return this.going.get(id) ?? this.history.get(id)
   }
@@ -191,8 +225,15 @@ export class Runs {
 
   private candidates(query: RunQuery): ReadonlyArray<Candidates> {
     if (query.ids !== undefined) {
-      const runs = Array.from(new Set(query.ids), (id) => this.find(id)).filter((run) => run !== undefined)
+      const { uniqueKey } = query
+      const runs = Array.from(new Set(query.ids), (id) => this.find(id)).filter((run) =>
+        run !== undefined && (uniqueKey === undefined || this.uniqueKeys.get(uniqueKey) === run)
+      ) as ReadonlyArray<RunEntry>
       return [{ runs, latest: Infinity }]
+    }
+    if (query.uniqueKey !== undefined) {
+      const holder = this.uniqueKeys.get(query.uniqueKey)
+      return holder === undefined ? [] : [{ runs: [holder], latest: Infinity }]
     }
     if (query.job !== undefined) {
       return Array.from(this.families.of(query.job, query.incarnation)).flatMap((family) => [
@@ -226,6 +267,7 @@ export class Runs {
           const state = stateAt(readyAt, now)
           const orderAt = state === "ready" ? readyAt - row.boost : null
           this.move(run, { ...row, state, orderAt, readyAt, node: null, started, attempt, attempts })
+          if (state === "waiting") this.vacate(run, hints)
           hints.ready = true
         }
         break
@@ -245,9 +287,46 @@ export class Runs {
     this.enter(run)
   }
 
+  private letIn(run: RunEntry, now: number, hints: Hints): void {
+    const { family, row } = run
+    this.going.set(row.id, run)
+    if (row.uniqueKey !== null) this.uniqueKeys.set(row.uniqueKey, run)
+    if (family !== null) (family.going ??= new Set()).add(run)
+    if (row.serial !== null && family !== null && family.admitted >= row.serial) {
+      run.isBehind = true
+      this.enter(run)
+    } else this.admit(run, now, row.readyAt ?? row.planned)
+    hints.ready = true
+  }
+
+  /** Past its family's gate: to wait for its instant, or to take its places and stand in its lane's queue. */
+  private admit(run: RunEntry, now: number, from: number): void {
+    run.isBehind = false
+    if (stateAt(run.row.readyAt, now) === "waiting") run.row = { ...run.row, state: "waiting", orderAt: null }
+    else {
+      run.rank = from - run.row.boost
+      this.seat(run)
+    }
+    this.enter(run)
+  }
+
+  /** Takes places as far as there are any. */
+  private seat(run: RunEntry): void {
+    const { row } = run
+    const isReady = row.limits.length === 0 || this.places.take(run)
+    run.row = { ...row, state: isReady ? "ready" : "blocked", orderAt: isReady ? run.rank : null }
+  }
+
+  /** Gives its places back. */
+  private vacate(run: RunEntry, hints: Hints): void {
+    if (run.row.limits.length === 0) return
+    this.places.leave(run)
+    hints.left.push(run)
+  }
+
   private enter(run: RunEntry): void {
     const { row } = run
-    if (run.family !== null && isAdmitted(row.state)) run.family.admitted++
+    if (run.family !== null && isAdmitted(run)) run.family.admitted++
     switch (row.state) {
       case "ready": {
         let queue = this.lanes.get(row.lane)
@@ -262,6 +341,7 @@ export class Runs {
       case "waiting":
         return this.waiting.add(run)
       case "blocked":
+        if (!run.isBehind) return this.places.enqueue(run)
         return (run.family!.blocked ??= new Heap<RunEntry>(({ row }) => row.planned, hasLesserId)).add(run)
       case "running": {
         let claims = this.held.get(row.node!)
@@ -276,13 +356,14 @@ export class Runs {
 
   private exit(run: RunEntry): void {
     const { row } = run
-    if (run.family !== null && isAdmitted(row.state)) run.family.admitted--
+    if (run.family !== null && isAdmitted(run)) run.family.admitted--
     switch (row.state) {
       case "ready":
         return this.lanes.get(row.lane)!.remove(run)
       case "waiting":
         return this.waiting.remove(run)
       case "blocked": {
+        if (!run.isBehind) return this.places.dequeue(run)
         run.family!.blocked!.remove(run)
         if (run.family!.blocked!.size === 0) run.family!.blocked = undefined
         return
@@ -298,6 +379,11 @@ export class Runs {
     }
   }
 
+  private giveUpKey(run: RunEntry): void {
+    const { uniqueKey } = run.row
+    if (uniqueKey !== null && this.uniqueKeys.get(uniqueKey) === run) this.uniqueKeys.delete(uniqueKey)
+  }
+
   /** Hands a claim back: the run stands where it stood in its queue. */
   private requeue(run: RunEntry, fence: number, hints: Hints): void {
     const { row } = run
@@ -310,28 +396,47 @@ export class Runs {
     const expiresAt = ending.finished + run.row.retention
     const row: RunRow = { ...run.row, ...ending, state: "done", orderAt: null, node: null, expiresAt }
     this.move(run, row)
+    this.vacate(run, hints)
     this.going.delete(row.id)
-    if (row.uniqueKey !== null) this.uniqueKeys.delete(row.uniqueKey)
+    this.giveUpKey(run)
     hints.settled.push(row.id)
     if (run.family !== null) hints.freed.add(run.family)
   }
 
-  /** Admits blocked runs where runs have ended. */
-  private promote(now: number, hints: Hints): void {
+  /** Lets blocked runs move up where runs have ended, or given their places back; once in a verb, when all of them have. */
+  promote(now: number, hints: Hints): void {
+    const keys = new Set<string>()
+    for (const { row } of hints.left) for (const { key } of row.limits) keys.add(key)
+    for (const run of this.places.next(keys)) {
+      this.exit(run)
+      this.seat(run)
+      this.enter(run)
+      hints.ready = true
+    }
+    const passed: Array<RunEntry> = []
     for (const family of hints.freed) {
+      let { admitted } = family
       for (let run = family.blocked?.first; run !== undefined; run = family.blocked?.first) {
-        const { row } = run
-        if (row.serial !== null && family.admitted >= row.serial) break
-        const state = stateAt(row.readyAt, now)
-        this.move(run, { ...row, state, orderAt: state === "ready" ? row.planned - row.boost : null })
-        hints.ready = true
+        if (run.row.serial !== null && admitted >= run.row.serial) break
+        this.exit(run)
+        passed.push(run)
+        admitted++
       }
     }
+    // across families it matters only who takes places first
+    if (hints.freed.size > 1 && passed.some(({ row }) => row.limits.length > 0)) {
+      passed.sort((a, b) => a.row.planned - b.row.planned || (a.row.id < b.row.id ? -1 : 1))
+    }
+    for (const run of passed) {
+      this.admit(run, now, run.row.planned)
+      hints.ready = true
+    }
+    hints.left.length = 0
     hints.freed.clear()
   }
 }
 
-const isAdmitted = (state: RunState): boolean => state !== "done" && state !== "blocked"
+const isAdmitted = ({ isBehind, row }: RunEntry): boolean => row.state !== "done" && !isBehind
 
 const stateAt = (readyAt: number | null, now: number): "ready" | "waiting" =>
   readyAt !== null && readyAt > now ? "waiting" : "ready"
@@ -344,7 +449,8 @@ const comesBefore = (a: RunEntry, b: RunEntry): boolean =>
 const plannedBefore = (a: RunEntry, b: RunEntry): boolean =>
   a.row.planned < b.row.planned || (a.row.planned === b.row.planned && a.row.id < b.row.id)
 
-const queued = (run: NewRun, state: RunState): RunRow => ({
+/** A run before it is let in anywhere. */
+const blocked = (run: NewRun): RunRow => ({
   id: run.id,
   job: run.job,
   incarnation: run.incarnation,
@@ -359,15 +465,15 @@ const queued = (run: NewRun, state: RunState): RunRow => ({
   readyAt: run.readyAt,
   boost: run.boost,
   serial: run.serial,
-  limits: run.limits,
+  limits: inOrder(run.limits),
   atMostOnce: run.atMostOnce,
   uniqueKey: run.uniqueKey,
   uniqueWhile: run.uniqueWhile,
   retention: run.retention,
   trace: run.trace,
   created: run.created,
-  state,
-  orderAt: state === "ready" ? (run.readyAt ?? run.planned) - run.boost : null,
+  state: "blocked",
+  orderAt: null,
   fence: 0,
   attempt: 0,
   attempts: "[]",

@@ -5,16 +5,66 @@
  */
 import * as Effect from "effect/Effect"
 import { type Database, script, Texts, type Verbs } from "./Database.ts"
-import { order } from "./order.ts"
-import { places, placesAdding } from "./places.ts"
+import { places, placesAdding, placesLettingIn } from "./places.ts"
 import { decodeAll, decodeRun, encodeRun } from "./rows.ts"
 
 const enqueue = script(
   placesAdding,
   `
+local now, answers = request.now, {}
+
+-- takes a run out that was never claimed
+local function withdraw(id, run)
+  leave(id, run)
+  vacate(id, run)
+  leaveFamily(id, run)
+  giveUpKey(id, run)
+  call('ZREM', going, id)
+  if run.job then call('ZREM', goingOf(run.job), id) end
+  call('HDEL', heads, id)
+end
+
+local function put(run)
+  local holder = request.replace and run.uniqueKey and call('HGET', unique, run.uniqueKey)
+  local other = holder and load(holder)
+  if not other then return add(run, now) and 'added' or 'duplicate' end
+  if call('HEXISTS', heads, run.id) == 1 or other.fence > 0 then return 'duplicate' end
+  withdraw(holder, other)
+  run.id = holder
+  add(run, now)
+  promote(now)
+  return 'replaced'
+end
+
+for n, run in ipairs(request.runs) do answers[n] = put(run) end
+tell()
+return answers
+`
+)
+
+const revive = script(
+  placesLettingIn,
+  `
 local answers = {}
-for n, run in ipairs(request.runs) do
-  answers[n] = add(run, request.now) and 'added' or 'duplicate'
+for n, id in ipairs(request.runs) do
+  local run = load(id)
+  if not run then
+    answers[n] = 'gone'
+  elseif run.state ~= 'done' then
+    answers[n] = 'going'
+  elseif run.uniqueKey and call('HSETNX', unique, run.uniqueKey, id) == 0 then
+    answers[n] = 'duplicate'
+  else
+    call('ZREM', history, id)
+    call('ZREM', expiry, id)
+    if run.job then call('ZREM', historyOf(run.job), id) end
+    for _, field in ipairs({ 'readyAt', 'cancel', 'claimed', 'started', 'finished', 'outcome', 'result', 'expiresAt' }) do
+      run[field] = nil
+    end
+    run.attempt, run.attempts = 0, '[]'
+    letIn(id, run, request.now)
+    answers[n] = 'revived'
+  end
 end
 tell()
 return answers
@@ -22,7 +72,6 @@ return answers
 )
 
 const claim = script(
-  order,
   places,
   `
 local node, limit, now = request.node, request.limit, request.now
@@ -31,7 +80,7 @@ local node, limit, now = request.node, request.limit, request.now
 for _, id in ipairs(call('ZRANGEBYSCORE', waiting, '-inf', now, 'LIMIT', 0, 1000)) do
   local run = load(id)
   leave(id, run)
-  queue(id, run, run.readyAt)
+  admit(id, run, now, run.readyAt)
 end
 
 local function frontOf(lane)
@@ -56,6 +105,7 @@ while #ids < limit do
   local id = fronts[first].id
   local run = load(id)
   leave(id, run)
+  if run.uniqueWhile then giveUpKey(id, run) end
   run.state, run.fence, run.node, run.claimed = 'running', run.fence + 1, node, now
   enter(id, run)
   ids[#ids + 1] = id
@@ -67,16 +117,22 @@ return show(ids, { next or false })
 `
 )
 
-export const make = (db: Database): Verbs<"enqueue" | "claim"> => ({
-  enqueue: ({ now, runs }) => {
+export const make = (db: Database): Verbs<"enqueue" | "revive" | "claim"> => ({
+  enqueue: ({ now, replace, runs }) => {
     if (runs.length === 0) return Effect.succeed([])
     const texts = new Texts()
-    const request = { now, runs: runs.map((run) => encodeRun(run, texts)) }
+    const request = { now, replace, runs: runs.map((run) => encodeRun(run, texts)) }
     return Effect.map(
       db.run("enqueue", enqueue, request, texts),
-      (reply) => reply as ReadonlyArray<"added" | "duplicate">
+      (reply) => reply as ReadonlyArray<"added" | "replaced" | "duplicate">
     )
   },
+
+  revive: ({ now, runs }) =>
+    runs.length === 0 ? Effect.succeed([]) : Effect.map(
+      db.run("revive", revive, { now, runs }),
+      (reply) => reply as ReadonlyArray<"revived" | "going" | "gone" | "duplicate">
+    ),
 
   claim: ({ lanes, limit, node, now }) =>
     Effect.map(db.run("claim", claim, { node, limit, now, lanes: Array.from(new Set(lanes)) }), (reply) => ({

@@ -5,6 +5,7 @@
  */
 import * as Effect from "effect/Effect"
 import type { RunQuery, RunRow, VerdictQuery, VerdictRow } from "../../JobStore.ts"
+import { scale } from "../rates.ts"
 import { type Database, script, type Verbs } from "./Database.ts"
 import { order } from "./order.ts"
 import { looking } from "./places.ts"
@@ -12,6 +13,8 @@ import { decodeAll, decodeRun, decodeVerdict } from "./rows.ts"
 import { verdictTable } from "./verdicts.ts"
 
 const named = script(looking, `return show(request.ids, {})`)
+
+const holder = script(looking, `return show({ call('HGET', unique, request.key) or nil }, {})`)
 
 /** The runs that follow a place in the listing: those that are going, by descending id, then the others, the last finished first. */
 const page = script(
@@ -59,21 +62,44 @@ return call('ZREVRANGEBYSCORE', verdictsOf(request.job), to, from, 'LIMIT', requ
 `
 )
 
-const sweep = script(
-  looking,
-  verdictTable,
-  `
-local limit, swept = request.limit, 0
-
-for _, id in ipairs(call('ZRANGEBYSCORE', expiry, '-inf', digits(request.now), 'LIMIT', 0, limit)) do
+const forgetting = `
+local function forget(id)
   local run = load(id)
+  if not run or run.state ~= 'done' then return false end
   if run.job then call('ZREM', historyOf(run.job), id) end
   call('ZREM', history, id)
   call('ZREM', expiry, id)
   call('HDEL', heads, id)
   call('HDEL', bodies, id)
+  return true
+end
+`
+
+const forgetAll = script(
+  looking,
+  forgetting,
+  `
+local swept = 0
+for _, id in ipairs(request.ids) do
+  if forget(id) then swept = swept + 1 end
+end
+return { swept }
+`
+)
+
+const sweep = script(
+  looking,
+  forgetting,
+  verdictTable,
+  `
+local limit, swept = request.limit, 0
+
+for _, id in ipairs(call('ZRANGEBYSCORE', expiry, '-inf', digits(request.now), 'LIMIT', 0, limit)) do
+  forget(id)
   swept = swept + 1
 end
+-- a bucket that is full is like one that was never drawn from
+call('ZREMRANGEBYSCORE', rates, '-inf', digits(request.now * ${scale}))
 
 local before, left = '(' .. digits(request.before), limit
 for _, job in ipairs(call('ZRANGEBYSCORE', ages, '-inf', before, 'LIMIT', 0, limit)) do
@@ -111,6 +137,10 @@ export const make = (db: Database): Verbs<"runs" | "verdicts" | "sweep"> => {
     if (outcomes !== undefined && query.going === true) return []
     const going = outcomes === undefined ? query.going : false
     if (limit <= 0) return []
+    if (query.uniqueKey !== undefined) {
+      const rows = decodeAll(yield* db.run("runs", holder, { key: query.uniqueKey }), 0, decodeRun)
+      return yield* pickNamed(query, idsIn(rows, query.ids))
+    }
     if (query.ids !== undefined) return yield* pickNamed(query, query.ids)
     // between two pages a run may have ended, and be met again
     const rows = new Map<string, RunRow>()
@@ -150,13 +180,30 @@ export const make = (db: Database): Verbs<"runs" | "verdicts" | "sweep"> => {
     }
   })
 
+  /** Of a task, the runs beyond its newest ones, from the oldest on. */
+  const sweepBeyond = Effect.fnUntraced(function*(task: string, count: number, limit: number) {
+    const ended = yield* select({ task, going: false, limit: Infinity })
+    const ids = ended.slice(count).reverse().slice(0, limit).map(({ id }) => id)
+    if (ids.length === 0) return 0
+    const [swept] = yield* db.run("sweep", forgetAll, { ids })
+    return swept as number
+  })
+
   return {
     runs: select,
     verdicts,
-    sweep: (request) =>
-      request.limit <= 0 ? Effect.succeed(0) : Effect.map(db.run("sweep", sweep, request), ([swept]) => swept as number)
+    sweep: Effect.fnUntraced(function*({ keep = [], ...request }) {
+      if (request.limit <= 0) return 0
+      const [expired] = yield* db.run("sweep", sweep, request)
+      let swept = expired as number
+      for (const { count, task } of keep) swept += yield* sweepBeyond(task, count, request.limit)
+      return swept
+    })
   }
 }
+
+const idsIn = (rows: ReadonlyArray<RunRow>, wanted: ReadonlyArray<string> | undefined): ReadonlyArray<string> =>
+  rows.map(({ id }) => id).filter((id) => wanted === undefined || wanted.includes(id))
 
 const isWanted = (row: RunRow, query: RunQuery): boolean =>
   (query.job === undefined || row.job === query.job) &&

@@ -5,6 +5,7 @@
  */
 import * as Effect from "effect/Effect"
 import type { Change, DueJob } from "../../JobStore.ts"
+import { waves } from "../waves.ts"
 import { type Database, script, Texts, type Verbs } from "./Database.ts"
 import { jobTable } from "./jobs.ts"
 import { looking, placesAll } from "./places.ts"
@@ -37,6 +38,8 @@ const carryOut = script(
   verdictTable,
   `
 local now, answers = request.now, {}
+
+-- first all that frees something, then all that may take it
 for n, change in ipairs(request.changes) do
   local id, row = change.job, change.row
   local head = call('HGET', jobs, id)
@@ -60,6 +63,11 @@ for n, change in ipairs(request.changes) do
       call('ZREM', due, id)
     end
     if change.cancel then cancel(call('ZRANGE', members(familyOf(change)), 0, -1), change.cancel, now) end
+  end
+end
+promote(now)
+for n, change in ipairs(request.changes) do
+  if answers[n] == 'ok' then
     for _, run in ipairs(change.runs) do add(run, now) end
     for _, verdict in ipairs(change.verdicts) do record(verdict) end
   end
@@ -96,21 +104,30 @@ export const make = (db: Database): Verbs<"due" | "commit"> => ({
       return { jobs, next: reply[0] === null ? null : Number(reply[0]) }
     }),
 
-  commit: ({ changes, now }) => {
-    if (changes.length === 0) return Effect.succeed([])
-    const texts = new Texts()
-    const request = {
-      now,
-      changes: changes.map((change) => ({
-        job: change.job,
-        incarnation: change.incarnation,
-        revision: change.revision,
-        row: rowOf(change, texts),
-        cancel: change.cancel === null ? undefined : encodeCancel(change.cancel),
-        runs: change.runs.map((run) => encodeRun(run, texts)),
-        verdicts: change.verdicts.map(encodeVerdict)
-      }))
+  commit: Effect.fnUntraced(function*({ changes, now }) {
+    const answers = new Map<Change, "ok" | "stale">()
+    for (const wave of waves(changes, ({ job }) => job)) {
+      const carried = yield* commit(db, wave, now)
+      wave.forEach((change, i) => answers.set(change, carried[i]!))
     }
-    return Effect.map(db.run("commit", carryOut, request, texts), (reply) => reply as ReadonlyArray<"ok" | "stale">)
-  }
+    return changes.map((change) => answers.get(change)!)
+  })
 })
+
+/** Commits changes of distinct jobs. */
+const commit = (db: Database, changes: ReadonlyArray<Change>, now: number) => {
+  const texts = new Texts()
+  const request = {
+    now,
+    changes: changes.map((change) => ({
+      job: change.job,
+      incarnation: change.incarnation,
+      revision: change.revision,
+      row: rowOf(change, texts),
+      cancel: change.cancel === null ? undefined : encodeCancel(change.cancel),
+      runs: change.runs.map((run) => encodeRun(run, texts)),
+      verdicts: change.verdicts.map(encodeVerdict)
+    }))
+  }
+  return Effect.map(db.run("commit", carryOut, request, texts), (reply) => reply as ReadonlyArray<"ok" | "stale">)
+}

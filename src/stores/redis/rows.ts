@@ -6,6 +6,7 @@
  * @since 0.1.0
  */
 import type { CancelRequest, JobRow, JobState, Limit, NewRun, RunRow, RunState, VerdictRow } from "../../JobStore.ts"
+import { inOrder } from "../limits.ts"
 import type { Reply, Texts } from "./Database.ts"
 
 interface JobHead {
@@ -145,7 +146,7 @@ export const encodeRun = (run: NewRun, texts: Texts) => {
     readyAt: run.readyAt ?? undefined,
     boost: run.boost,
     serial: run.serial ?? undefined,
-    limits: run.limits.length === 0 ? undefined : run.limits,
+    limits: run.limits.length === 0 ? undefined : inOrder(run.limits),
     atMostOnce: run.atMostOnce || undefined,
     uniqueKey: run.uniqueKey ?? undefined,
     uniqueWhile: run.uniqueWhile === "queued" ? "queued" : undefined,

@@ -30,7 +30,14 @@ local function record(settlement)
   elseif step == 'Retry' then
     leave(id, run)
     run.readyAt = settlement.readyAt
-    queueOrWait(id, run, now, run.readyAt)
+    if run.readyAt > now then
+      vacate(id, run)
+      run.state = 'waiting'
+      enter(id, run)
+      hints.ready = true
+    else
+      queue(id, run, run.readyAt)
+    end
   else
     requeue(id, run)
   end
@@ -71,6 +78,7 @@ if not ids and request.job then
     or call('ZRANGE', goingOf(request.job), 0, -1)
 end
 cancel(ids or {}, request.reason, request.now)
+promote(request.now)
 tell()
 local reply = { #hints.settled }
 for _, id in ipairs(hints.settled) do reply[#reply + 1] = id end

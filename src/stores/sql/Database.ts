@@ -33,6 +33,8 @@ export interface Database {
   readonly runs: Fragment
   readonly verdicts: Fragment
   readonly nodes: Fragment
+  readonly places: Fragment
+  readonly rates: Fragment
   /** The name of a table in a statement. */
   readonly named: (table: string) => string
   readonly hub: Hub
@@ -67,6 +69,8 @@ export const make = (sql: SqlClient, options: Tables & { readonly namespace: str
     runs: table("runs"),
     verdicts: table("verdicts"),
     nodes: table("nodes"),
+    places: table("places"),
+    rates: table("rates"),
     named,
     hub: options.hub
   }

@@ -21,6 +21,8 @@ import type { Hub } from "./Hub.ts"
 import * as Jobs from "./jobs.ts"
 import * as Leases from "./leases.ts"
 import * as Planning from "./planning.ts"
+import * as Rates from "./rates.ts"
+import * as Replacing from "./replacing.ts"
 import * as Settling from "./settling.ts"
 import * as Standing from "./standing.ts"
 
@@ -49,7 +51,9 @@ export const make = Effect.fnUntraced(function*(options: Options) {
   const standings = Standing.make(db)
   const jobs = Jobs.make(db)
   const planning = Planning.make(db, admission, standings)
-  const claiming = Claiming.make(db, admission)
+  const replacing = Replacing.make(db, admission, standings)
+  const claiming = Claiming.make(db, admission, replacing)
+  const rates = Rates.make(db)
   const settling = Settling.make(db, admission, standings)
   const leases = Leases.make(db, admission, standings, options.host)
   const history = History.make(db)
@@ -72,10 +76,12 @@ export const make = Effect.fnUntraced(function*(options: Options) {
     due: verb("due", planning.due),
     commit: verb("commit", planning.commit),
     enqueue: verb("enqueue", claiming.enqueue),
+    take: verb("take", rates.take),
     claim: verb("claim", claiming.claim),
     settle: verb("settle", settling.settle),
     note: verb("note", settling.note),
     cancel: verb("cancel", settling.cancel),
+    revive: verb("revive", replacing.revive),
     runs: verb("runs", history.runs),
     verdicts: verb("verdicts", history.verdicts),
     beat: verb("beat", leases.beat),

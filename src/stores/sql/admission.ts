@@ -1,17 +1,22 @@
 /**
  * Where a run stands when it arrives, and which one moves up when another ends.
  *
+ * A run passes two gates: its family, which bounds how many of its job's incarnation are admitted; then, unless it is to wait for an instant,
+ * the places under its limits.
+ *
  * All of this happens inside the transaction of the verb that brings or ends runs, while it holds the lock of their families.
  *
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
 import type { NewRun, RunRow } from "../../JobStore.ts"
-import { adding, type Database, forRows, type Sql, type Values } from "./Database.ts"
+import { inOrder, servingOrder, takePlaces } from "../limits.ts"
+import { waves } from "../waves.ts"
+import { adding, type Database, forKeys, forRows, type Sql, type Values } from "./Database.ts"
 import * as Families from "./families.ts"
 import type { Hints } from "./Hints.ts"
+import * as Places from "./places.ts"
 import * as Table from "./Table.ts"
-import { waves } from "./waves.ts"
 
 /** Whether a run with this start may be claimed now. */
 export const stateAt = (readyAt: number | null, now: number): "ready" | "waiting" =>
@@ -20,11 +25,14 @@ export const stateAt = (readyAt: number | null, now: number): "ready" | "waiting
 /** Where a run stands, and at which place in its lane's queue. */
 export type Place = Pick<RunRow, "state" | "orderAt">
 
+/** From which instant a run counts in its queue. */
+const rankFrom = (run: Pick<RunRow, "planned" | "readyAt">): number => run.readyAt ?? run.planned
+
 /** A run that stands in its lane's queue, or waits for its instant. */
 export const queued = (
   run: Pick<RunRow, "planned" | "readyAt" | "boost">,
   now: number,
-  from: number = run.readyAt ?? run.planned
+  from: number = rankFrom(run)
 ): Place => {
   const state = stateAt(run.readyAt, now)
   return { state, orderAt: state === "ready" ? from - run.boost : null }
@@ -57,42 +65,90 @@ const arrival = Table.pick(Table.runs, [
   "orderAt"
 ])
 const newColumns = [...arrival.columns, Table.wakeAt, Table.blockedAt, Table.goingKey]
-const encodeNew = (run: NewRun, place: Place): Values => [
-  ...arrival.encode({ ...run, ...place }),
+/** Where a run comes to stand that is let in; behind others of its family, or past them. */
+interface Entry {
+  readonly run: NewRun
+  readonly place: Place & { readonly isBehind?: boolean }
+}
+
+const encodeNew = (run: NewRun, place: Entry["place"]): Values => [
+  ...arrival.encode({ ...run, ...place, limits: inOrder(run.limits) }),
   place.state === "waiting" ? run.readyAt : null,
-  place.state === "blocked" ? run.planned : null,
+  place.isBehind === true ? run.planned : null,
   run.uniqueKey
 ]
 
 const idOf = (row: Values): unknown => row[0]
 const goingKeyOf = (row: Values): unknown => row[newColumns.length - 1]
 
-const hasBound = (run: NewRun): boolean => run.serial !== null
+/** Whether it may have to stay blocked. */
+const hasBound = (run: NewRun): boolean => run.serial !== null || Places.hasLimits(run)
 
-const waiting = Table.pick(Table.runs, ["id", "job", "incarnation", "planned", "readyAt", "boost", "serial"])
+const waiting = Table.pick(Table.runs, ["id", "job", "incarnation", "planned", "readyAt", "boost", "serial", "limits"])
 const ids = [run.id]
 const keys = [run.uniqueKey]
 const moved = [run.id, run.state, run.orderAt, Table.wakeAt]
+const readmitted = [run.id, run.state, run.orderAt, Table.blockedAt, Table.goingKey]
+const blocked: Place = { state: "blocked", orderAt: null }
+
+/** A run that is to take its places, from the one at `at` on. */
+interface Applicant extends Places.Limited {
+  readonly rank: number
+  readonly at: number
+}
+
+/** A run that has left its place in a queue or with a node. */
+export type Left = Pick<RunRow, "id" | "job" | "incarnation" | "state" | "limits">
 
 export interface Admission {
-  /** Nobody else admits or ends runs of the families in which these may have to stay blocked. */
+  /** Nobody else admits or ends runs of the families, or gives places under the limits, for which these may have to stay blocked. */
   readonly lockFor: (runs: ReadonlyArray<NewRun>) => Sql<void>
+  /** The same for places alone, where the families are locked already. */
+  readonly lockPlaces: (runs: ReadonlyArray<Pick<NewRun, "limits">>) => Sql<void>
   /** Whether adding these is a single statement, which needs no transaction around it. */
   readonly isOneStep: (runs: ReadonlyArray<NewRun>) => boolean
-  /** Adds runs whose ids and unique keys are free; answers which. Families in which they may be blocked must be locked. */
+  /** Adds runs whose ids and unique keys are free; answers which. What may keep them blocked must be locked. */
   readonly add: (runs: ReadonlyArray<NewRun>, now: number, hints: Hints) => Sql<ReadonlyArray<boolean>>
-  /** Lets blocked runs of these families, which must be locked, move up. */
-  readonly promote: (families: Map<string, Families.Family>, now: number, hints: Hints) => Sql<void>
+  /** Lets blocked runs move up where these have ended, or wait for an instant. Their families, and the places, must be locked. */
+  readonly promote: (left: ReadonlyArray<Left>, now: number, hints: Hints) => Sql<void>
+  /**
+   * Lets runs in again that are done, unless others have their unique keys; answers which. Their families, and the places, must be locked.
+   */
+  readonly readmit: (runs: ReadonlyArray<NewRun>, now: number, hints: Hints) => Sql<ReadonlySet<string>>
+  /** Takes runs out that were never claimed. Their families, and the places, must be locked. */
+  readonly withdraw: (runs: ReadonlyArray<{ readonly id: string }>) => Sql<void>
+  /** Like `promote`, for runs that were withdrawn. */
+  readonly succeed: (withdrawn: ReadonlyArray<Left>, now: number, hints: Hints) => Sql<void>
+  /** Waiting runs with limits, whose instant has come, take their places. These must be locked. */
+  readonly seat: (woken: ReadonlyArray<Applicant>) => Sql<void>
 }
 
 export const make = (db: Database): Admission => {
   const { dialect, each, ns, runs, sql } = db
   const lock = Families.lock(db)
+  const places = Places.make(db)
   const latest = sql.literal(dialect.latest)
   const candidate = sql.literal(Table.names(waiting.columns, "r"))
   const move = dialect.update({
     table: db.named("runs"),
     set: { state: "k.state", order_at: "k.order_at", wake_at: "k.wake_at", blocked_at: "NULL" },
+    on: "t.id = k.id"
+  })
+
+  const again = dialect.update({
+    table: db.named("runs"),
+    set: {
+      state: "k.state",
+      order_at: "k.order_at",
+      blocked_at: "k.blocked_at",
+      going_key: "k.going_key",
+      attempt: "0",
+      attempts: "'[]'",
+      ...Object.fromEntries(
+        ["ready_at", "wake_at", "cancel", "claimed", "started", "finished", "outcome", "result", "expires_at"]
+          .map((name) => [name, "NULL"])
+      )
+    },
     on: "t.id = k.id"
   })
 
@@ -147,45 +203,113 @@ export const make = (db: Database): Admission => {
 
   /** Only a run that may have to stay blocked must know beforehand which others will be there. */
   const known = Effect.fnUntraced(function*(news: ReadonlyArray<NewRun>) {
-    const bounded = news.filter(hasBound)
-    if (bounded.length === 0) return undefined
+    const taken = new Map<string, number>()
+    yield* places.count(news, taken)
     return {
-      ids: yield* takenIds(news.map(({ id }) => id)),
       keys: yield* takenKeys(news.map(({ uniqueKey }) => uniqueKey)),
-      admitted: yield* admittedOf(Families.familiesOf(bounded))
+      admitted: yield* admittedOf(Families.familiesOf(news.filter((run) => run.serial !== null))),
+      taken
     }
   })
 
-  /** Those that will be added, in their places. Without bounds, the database finds out which are free. */
-  const placed = Effect.fnUntraced(function*(news: ReadonlyArray<NewRun>, now: number) {
-    const others = yield* known(news)
-    if (others === undefined) return news.map((run) => encodeNew(run, queued(run, now)))
-    const { admitted, ids, keys } = others
-    return news.flatMap((run) => {
-      if (ids.has(run.id) || (run.uniqueKey !== null && keys.has(run.uniqueKey))) return []
+  /** Those whose unique keys are free, where each of them comes to stand, and what it takes. */
+  const letIn = Effect.fnUntraced(function*(news: ReadonlyArray<NewRun>, now: number) {
+    const seated: Array<Places.Seated> = []
+    const { admitted, keys, taken } = yield* known(news)
+    const entries = news.flatMap((run): ReadonlyArray<Entry> => {
+      if (run.uniqueKey !== null && keys.has(run.uniqueKey)) return []
       if (run.uniqueKey !== null) keys.add(run.uniqueKey)
-      let place: Place = queued(run, now)
       if (run.job !== null && run.incarnation !== null) {
         const family = Families.familyKey(run.job, run.incarnation)
         const before = admitted.get(family) ?? 0
-        if (run.serial !== null && before >= run.serial) place = { state: "blocked", orderAt: null }
-        else admitted.set(family, before + 1)
+        if (run.serial !== null && before >= run.serial) return [{ run, place: { ...blocked, isBehind: true } }]
+        admitted.set(family, before + 1)
       }
-      return [encodeNew(run, place)]
+      const place = queued(run, now)
+      if (place.state === "waiting" || !Places.hasLimits(run)) return [{ run, place }]
+      const limits = inOrder(run.limits)
+      const at = takePlaces(limits, 0, taken)
+      seated.push({ id: run.id, limits, at, rank: place.orderAt! })
+      return [{ run, place: at < limits.length ? blocked : place }]
     })
+    return { entries, seated }
+  })
+
+  /** Those that will be added, and what they take. Without bounds, the database finds out which are free. */
+  const placed = Effect.fnUntraced(function*(news: ReadonlyArray<NewRun>, now: number) {
+    if (!news.some(hasBound)) return { rows: news.map((run) => encodeNew(run, queued(run, now))), seated: [] }
+    const ids = yield* takenIds(news.map(({ id }) => id))
+    const { entries, seated } = yield* letIn(news.filter(({ id }) => !ids.has(id)), now)
+    return { rows: entries.map(({ place, run }) => encodeNew(run, place)), seated }
   })
 
   const add = Effect.fnUntraced(function*(news: ReadonlyArray<NewRun>, now: number, hints: Hints) {
     const added = new Set<NewRun>()
     for (const wave of waves(news, ({ id }) => id)) {
-      const ids = new Set(yield* insert(yield* placed(wave, now)))
+      const { rows, seated } = yield* placed(wave, now)
+      const ids = new Set(yield* insert(rows))
       for (const run of wave) if (ids.has(run.id)) added.add(run)
+      yield* places.take(seated.filter(({ id }) => ids.has(id)))
     }
     if (added.size > 0) hints.ready = true
     return news.map((run) => added.has(run))
   })
 
-  const promote = Effect.fnUntraced(function*(wanted: Map<string, Families.Family>, now: number, hints: Hints) {
+  /** Each in its turn; answers how far they have come. */
+  const apply = Effect.fnUntraced(function*(applicants: ReadonlyArray<Applicant>, taken: Map<string, number>) {
+    yield* places.count(applicants, taken)
+    return applicants.map((run): Places.Seated => ({ ...run, at: takePlaces(run.limits, run.at, taken) }))
+  })
+
+  const write = (moves: ReadonlyArray<Values>): Sql<void> =>
+    Effect.asVoid(forRows(db, moved, moves, (rows) => sql`${move.head} ${rows} ${move.tail} AND t.ns = ${ns}`))
+
+  const moveOf = ({ at, id, limits, rank }: Places.Seated): Values =>
+    at < limits.length ? [id, "blocked", null, null] : [id, "ready", rank, null]
+
+  const seat = Effect.fnUntraced(function*(applicants: ReadonlyArray<Applicant>) {
+    const seated = yield* apply(applicants, new Map())
+    yield* places.take(seated)
+    yield* write(seated.map(moveOf))
+  })
+
+  /** Those who wait for places that are free now take them. */
+  const serve = Effect.fnUntraced(function*(left: ReadonlyArray<Left>, taken: Map<string, number>, hints: Hints) {
+    if (left.length === 0) return
+    const freed = new Map<string, number>()
+    for (const { limits } of left) for (const { key } of limits) freed.set(key, (freed.get(key) ?? 0) + 1)
+    const wanted = servingOrder(freed.keys()).map((key) => ({ key, limit: freed.get(key)! }))
+    const found = yield* places.heads(wanted)
+    if (found.length === 0) return
+    yield* places.count(found.map(({ run }) => run), taken)
+    const queues = Map.groupBy(found, ({ key }) => key)
+    const seated: Array<Places.Seated> = []
+    for (const { key, limit } of wanted) {
+      let queue: typeof found = queues.get(key) ?? []
+      while (queue.length > 0) {
+        const advanced = queue.map(({ run }) => ({ ...run, from: run.at, at: takePlaces(run.limits, run.at, taken) }))
+        const stays = advanced.findIndex(({ at, from }) => at === from)
+        seated.push(...stays < 0 ? advanced : advanced.slice(0, stays))
+        if (stays >= 0 || queue.length < limit) break
+        // where limits have been raised, more may follow than have left
+        queue = yield* places.heads([{ key, limit, after: queue[queue.length - 1]!.run }])
+        yield* places.count(queue.map(({ run }) => run), taken)
+      }
+    }
+    if (seated.length === 0) return
+    yield* places.leave(seated)
+    yield* places.take(seated)
+    yield* write(seated.map(moveOf))
+    hints.ready = true
+  })
+
+  /** Those who wait behind others of their families pass that gate, and go on to the next. */
+  const follow = Effect.fnUntraced(function*(
+    wanted: Map<string, Families.Family>,
+    taken: Map<string, number>,
+    now: number,
+    hints: Hints
+  ) {
     if (wanted.size === 0) return
     const rows = yield* forRows(
       db,
@@ -197,12 +321,13 @@ export const make = (db: Database): Admission => {
             ORDER BY r.blocked_at, r.id ${latest}`.values
     )
     if (rows.length === 0) return
-    const blocked = rows.map(waiting.decode)
-    const admitted = yield* admittedOf(Families.familiesOf(blocked))
+    const behind = rows.map(waiting.decode)
+    const admitted = yield* admittedOf(Families.familiesOf(behind))
     const closed = new Set<string>()
     const moves: Array<Values> = []
-    for (const run of blocked) {
-      // a run that may be blocked has a job and an incarnation
+    const applicants: Array<Applicant> = []
+    for (const run of behind) {
+      // a run that stands behind others has a job and an incarnation
       const family = Families.familyKey(run.job!, run.incarnation!)
       const before = admitted.get(family) ?? 0
       if (closed.has(family) || (run.serial !== null && before >= run.serial)) {
@@ -211,19 +336,76 @@ export const make = (db: Database): Admission => {
       }
       admitted.set(family, before + 1)
       const { orderAt, state } = queued(run, now, run.planned)
-      moves.push([run.id, state, orderAt, state === "waiting" ? run.readyAt : null])
+      if (state === "ready" && Places.hasLimits(run)) applicants.push({ ...run, at: 0, rank: orderAt! })
+      else moves.push([run.id, state, orderAt, state === "waiting" ? run.readyAt : null])
+    }
+    if (applicants.length > 0) {
+      yield* places.lockFor(applicants)
+      const seated = yield* apply(applicants, taken)
+      yield* places.take(seated)
+      moves.push(...seated.map(moveOf))
     }
     if (moves.length === 0) return
-    yield* forRows(db, moved, moves, (rows) => sql`${move.head} ${rows} ${move.tail} AND t.ns = ${ns}`)
+    yield* write(moves)
     hints.ready = true
   })
 
+  const succeed = Effect.fnUntraced(function*(left: ReadonlyArray<Left>, now: number, hints: Hints) {
+    const taken = new Map<string, number>()
+    yield* serve(left.filter(Places.hasLimits), taken, hints)
+    yield* follow(Families.familiesOf(left.filter(({ state }) => state === "done")), taken, now, hints)
+  })
+
+  const promote = (left: ReadonlyArray<Left>, now: number, hints: Hints): Sql<void> =>
+    Effect.andThen(places.leave(left.filter(Places.hasLimits)), succeed(left, now, hints))
+
+  const readmit = Effect.fnUntraced(function*(ended: ReadonlyArray<NewRun>, now: number, hints: Hints) {
+    const { entries, seated } = yield* letIn(ended, now)
+    yield* forRows(
+      db,
+      readmitted,
+      entries.map(({ place, run }) => [
+        run.id,
+        place.state,
+        place.orderAt,
+        place.isBehind === true ? run.planned : null,
+        run.uniqueKey
+      ]),
+      (rows) => sql`${again.head} ${rows} ${again.tail} AND t.ns = ${ns}`
+    )
+    yield* places.take(seated)
+    if (entries.length > 0) hints.ready = true
+    return new Set(entries.map(({ run }) => run.id))
+  })
+
+  const withdraw = (withdrawn: ReadonlyArray<{ readonly id: string }>): Sql<void> =>
+    Effect.andThen(
+      places.leave(withdrawn),
+      Effect.asVoid(
+        forKeys(
+          db,
+          ids,
+          withdrawn.map(({ id }) => [id]),
+          (areWithdrawn) => sql`DELETE FROM ${runs} WHERE ns = ${ns} AND ${areWithdrawn}`
+        )
+      )
+    )
+
   return {
-    lockFor: (news) => lock(Families.familiesOf(news.filter(hasBound))),
+    readmit,
+    withdraw,
+    succeed,
+    lockFor: (news) =>
+      lock(
+        Families.familiesOf(news.filter((run) => run.serial !== null)),
+        news.some(Places.hasLimits) ? [Places.lockName(db)] : []
+      ),
+    lockPlaces: places.lockFor,
     isOneStep: (news) =>
       news.length <= dialect.batch(newColumns.length) && !news.some(hasBound) &&
       new Set(news.map(({ id }) => id)).size === news.length,
     add,
-    promote
+    promote,
+    seat
   }
 }

@@ -10,9 +10,12 @@ import type { NewRun, RunRow, Service } from "../../JobStore.ts"
 import type { Admission } from "./admission.ts"
 import { type Database, forKeys, inOneStep, signal, type Sql, type Verbs } from "./Database.ts"
 import { Hints } from "./Hints.ts"
+import type { Replacements } from "./replacing.ts"
 import * as Table from "./Table.ts"
 
 const ids = [Table.runs.of.id]
+const limitsRow = Table.pick(Table.runs, ["limits"])
+const dueRow = Table.pick(Table.runs, ["id", "readyAt", "boost", "limits"])
 
 /** How many lanes one statement looks at; databases limit the parts of a union. */
 const lanesPerStatement = 100
@@ -21,12 +24,28 @@ const inParts = (lanes: ReadonlyArray<string>) => Arr.chunksOf(Array.from(new Se
 /** How many waiting runs one statement wakes; there may be many whose instant is the same. */
 const wokenPerStatement = 1000
 
-export const make = (db: Database, admission: Admission): Verbs<"enqueue" | "claim"> => {
+const isKeyedWhileQueued = (run: RunRow): boolean => run.uniqueKey !== null && run.uniqueWhile === "queued"
+
+export const make = (
+  db: Database,
+  admission: Admission,
+  replacements: Replacements
+): Verbs<"enqueue" | "claim"> => {
   const { dialect, ns, runs, sql } = db
   const wanted = sql.literal(Table.names(Table.runs.columns, "r"))
   const place = sql.literal("r.lane, r.order_at, r.id")
   const skipLocked = sql.literal(dialect.skipLocked)
   const union = sql.join(" UNION ALL ", false)
+  const givenUp = sql`, going_key = CASE WHEN unique_while = 'going' THEN going_key END`
+
+  const replace = Effect.fnUntraced(function*(news: ReadonlyArray<NewRun>, now: number) {
+    const hints = new Hints()
+    const answers: Array<"added" | "replaced" | "duplicate"> = []
+    // one after another: each may take the place of the one before
+    for (const run of news) answers.push(yield* replacements.put(run, now, hints))
+    yield* signal(db, hints.signals())
+    return answers
+  })
 
   const enqueue = Effect.fnUntraced(function*(news: ReadonlyArray<NewRun>, now: number) {
     const hints = new Hints()
@@ -43,23 +62,39 @@ export const make = (db: Database, admission: Admission): Verbs<"enqueue" | "cla
     )
   const nextWake = wakesAfter(sql`wake_at IS NOT NULL`)
 
+  const dueOf = (condition: Fragment, now: number) =>
+    sql`SELECT id, ready_at, boost, limits FROM ${runs} WHERE ns = ${ns} AND wake_at <= ${now} AND ${condition}
+        ORDER BY wake_at, id LIMIT ${wokenPerStatement} ${skipLocked}`.values
+
+  const inBatches = (batch: Sql<number>): Sql<void> =>
+    Effect.asVoid(Effect.repeat(Effect.tap(batch, Effect.yieldNow), { until: (woken) => woken < wokenPerStatement }))
+
   /** Makes those ready whose instant has come; those that somebody else is about to change are left to him. */
-  const wake = Effect.fnUntraced(function*(now: number) {
-    let woken: number
-    do {
-      const due = yield* sql`SELECT id FROM ${runs} WHERE ns = ${ns} AND wake_at <= ${now}
-        ORDER BY wake_at LIMIT ${wokenPerStatement} ${skipLocked}`.values
+  const wake = (now: number): Sql<void> =>
+    inBatches(Effect.gen(function*() {
+      const due = yield* dueOf(sql`limits IS NULL`, now)
       yield* forKeys(
         db,
         ids,
-        due,
+        due.map(([id]) => [id]),
         (areDue) =>
           sql`UPDATE ${runs} SET state = 'ready', order_at = ready_at - boost, wake_at = NULL
           WHERE ns = ${ns} AND ${areDue}`
       )
-      yield* Effect.yieldNow
-      woken = due.length
-    } while (woken === wokenPerStatement)
+      return due.length
+    }))
+
+  /** The same for those that need places first. */
+  const wakeLimited = Effect.fnUntraced(function*(now: number) {
+    const found = yield* sql`SELECT limits FROM ${runs} WHERE ns = ${ns} AND wake_at <= ${now} AND limits IS NOT NULL
+      LIMIT 1`.values
+    if (found.length === 0) return
+    yield* admission.lockPlaces(found.map(limitsRow.decode))
+    yield* inBatches(Effect.gen(function*() {
+      const due = (yield* dueOf(sql`limits IS NOT NULL`, now)).map(dueRow.decode)
+      yield* admission.seat(due.map((run) => ({ ...run, at: 0, rank: run.readyAt! - run.boost })))
+      return due.length
+    }))
   })
 
   /** The first in a lane's queue, in the order of its index. */
@@ -113,6 +148,9 @@ export const make = (db: Database, admission: Admission): Verbs<"enqueue" | "cla
     const next = yield* nextWake
     if (next === null || next > now) return next
     yield* sql.withTransaction(wake(now))
+    const left = yield* nextWake
+    if (left === null || left > now) return left
+    yield* sql.withTransaction(wakeLimited(now))
     return yield* wakesAfter(sql`wake_at > ${now}`)
   })
 
@@ -125,8 +163,9 @@ export const make = (db: Database, admission: Admission): Verbs<"enqueue" | "cla
         ids,
         ready.map(({ id }) => [id]),
         (areTaken) =>
-          sql`UPDATE ${runs} SET state = 'running', order_at = NULL, fence = fence + 1, node = ${node}, claimed = ${now}
-          WHERE ns = ${ns} AND ${areTaken}`
+          sql`UPDATE ${runs} SET state = 'running', order_at = NULL, fence = fence + 1, node = ${node}, claimed = ${now}${
+            ready.some(isKeyedWhileQueued) ? givenUp : sql``
+          } WHERE ns = ${ns} AND ${areTaken}`
       )
       return ready.map((run): RunRow => ({
         ...run,
@@ -149,7 +188,8 @@ export const make = (db: Database, admission: Admission): Verbs<"enqueue" | "cla
       const rows = yield* sql`WITH k AS MATERIALIZED (${
         heads(found.map(([lane, share]) => head(place, lane, share, skipLocked)))
       }), r AS (
-      UPDATE ${runs} AS t SET state = 'running', order_at = NULL, fence = t.fence + 1, node = ${node}, claimed = ${now}
+      UPDATE ${runs} AS t SET state = 'running', order_at = NULL, fence = t.fence + 1, node = ${node}, claimed = ${now},
+        going_key = CASE WHEN t.unique_while = 'going' THEN t.going_key END
       WHERE t.ns = ${ns} AND t.id = ANY (ARRAY(SELECT k.id FROM k)) RETURNING t.*
     )
       SELECT ${wanted} FROM k CROSS JOIN r WHERE r.id = k.id ORDER BY k.order_at, k.id`.values
@@ -171,7 +211,8 @@ export const make = (db: Database, admission: Admission): Verbs<"enqueue" | "cla
   })
 
   return {
-    enqueue: ({ now, runs }) => {
+    enqueue: ({ now, replace: isReplacing, runs }) => {
+      if (isReplacing === true) return sql.withTransaction(replace(runs, now))
       const step = enqueue(runs, now)
       return admission.isOneStep(runs) ? inOneStep(db, step) : sql.withTransaction(step)
     },

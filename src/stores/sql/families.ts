@@ -35,15 +35,20 @@ export const encode = ({ incarnation, job }: Family): ReadonlyArray<unknown> => 
  * **Details**
  *
  * What is locked is the family's job, as a planner's commit does anyway; for one whose job is gone, a name. Take this lock before those
- * of runs: whoever waits for a job must not hold what the holder of the job needs.
+ * of runs: whoever waits for a job must not hold what the holder of the job needs. Other names that are to be locked as well are locked
+ * with those of families whose jobs are gone, for names are locked in one order only within one statement.
  */
-export const lock = (db: Database): (families: Map<string, Family>) => Sql<void> => {
+export const lock = (db: Database): (families: Map<string, Family>, others?: ReadonlyArray<string>) => Sql<void> => {
   const { dialect, each, jobs, ns, sql } = db
   const { exclusive } = dialect
   if (exclusive === undefined) return () => Effect.void
+  const nameOf = (family: string) => `${db.named("jobs")} ${ns} ${family.replace("\u0000", " ")}`
   const ordered = sql.literal(dialect.forUpdate("j", "id"))
-  return Effect.fnUntraced(function*(families) {
-    if (families.size === 0) return
+  return Effect.fnUntraced(function*(families, others = []) {
+    if (families.size === 0) {
+      if (others.length > 0) yield* sql`${exclusive(others, db.named)}`
+      return
+    }
     const found = yield* forRows(
       db,
       columns,
@@ -52,11 +57,9 @@ export const lock = (db: Database): (families: Map<string, Family>) => Sql<void>
         sql`SELECT j.id, j.incarnation FROM ${rows} k ${each} ${jobs} j
           WHERE j.ns = ${ns} AND j.id = k.job AND j.incarnation = k.incarnation ${ordered}`.values
     )
-    if (found.length === families.size) return
+    if (found.length === families.size && others.length === 0) return
     const jobless = new Set(families.keys())
     for (const [job, incarnation] of found) jobless.delete(familyKey(job as string, incarnation as string))
-    yield* sql`${
-      exclusive(Array.from(jobless, (family) => `${db.named("jobs")} ${ns} ${family.replace("\u0000", " ")}`), db.named)
-    }`
+    yield* sql`${exclusive([...Array.from(jobless, nameOf), ...others], db.named)}`
   })
 }

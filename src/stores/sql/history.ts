@@ -6,7 +6,8 @@
 import * as Effect from "effect/Effect"
 import type { Fragment } from "effect/sql/Statement"
 import type { RunQuery, RunRow, Service, VerdictQuery, VerdictRow } from "../../JobStore.ts"
-import { type Database, forKeys, forRows, type Sql, type Verbs } from "./Database.ts"
+import { scale } from "../rates.ts"
+import { type Database, forKeys, forRows, type Sql, type Values, type Verbs } from "./Database.ts"
 import * as Table from "./Table.ts"
 
 const ids = [Table.runs.of.id]
@@ -14,22 +15,24 @@ const { of: verdict } = Table.verdicts
 const ranges = [verdict.job, verdict.incarnation, verdict.to]
 
 export const make = (db: Database): Verbs<"runs" | "verdicts" | "sweep"> => {
-  const { dialect, each, ns, runs, sql, verdicts } = db
+  const { dialect, each, ns, places, rates, runs, sql, verdicts } = db
   const skipLocked = sql.literal(dialect.skipLocked)
   const wanted = sql.literal(Table.names(Table.runs.columns, "r"))
   const verdictColumns = sql.literal(Table.names(Table.verdicts.columns, "v"))
 
-  /** Going runs stand in one of four places, each with an index of its own; together they are all. */
+  /** Going runs stand in one of five places, each with an index of its own; together they are all. */
   const goingIds = sql`SELECT id FROM ${runs} WHERE ns = ${ns} AND lane IS NOT NULL AND order_at IS NOT NULL
     UNION ALL SELECT id FROM ${runs} WHERE ns = ${ns} AND wake_at IS NOT NULL
     UNION ALL SELECT id FROM ${runs} WHERE ns = ${ns} AND node IS NOT NULL
-    UNION ALL SELECT id FROM ${runs} WHERE ns = ${ns} AND job IS NOT NULL AND blocked_at IS NOT NULL`
+    UNION ALL SELECT id FROM ${runs} WHERE ns = ${ns} AND job IS NOT NULL AND blocked_at IS NOT NULL
+    UNION ALL SELECT run FROM ${places} WHERE ns = ${ns} AND queued_at IS NOT NULL`
 
   const filters = (query: RunQuery): Array<Fragment> => {
     const filters = [sql`r.ns = ${ns}`]
     if (query.job !== undefined) filters.push(sql`r.job = ${query.job}`)
     if (query.incarnation !== undefined) filters.push(sql`r.incarnation = ${query.incarnation}`)
     if (query.task !== undefined) filters.push(sql`r.task = ${query.task}`)
+    if (query.uniqueKey !== undefined) filters.push(sql`r.going_key = ${query.uniqueKey}`)
     if (query.outcomes !== undefined) filters.push(sql`${sql.in("r.outcome", query.outcomes)}`)
     return filters
   }
@@ -50,7 +53,9 @@ export const make = (db: Database): Verbs<"runs" | "verdicts" | "sweep"> => {
   const going = ({ after, ...query }: RunQuery): Sql<ReadonlyArray<RunRow>> => {
     const conditions = [...filters(query), sql`r.finished IS NULL`]
     if (after !== undefined) conditions.push(sql`r.id < ${after.id}`)
-    if (query.job !== undefined) return page(allRuns, conditions, newestId, query.limit)
+    if (query.job !== undefined || query.uniqueKey !== undefined) {
+      return page(allRuns, conditions, newestId, query.limit)
+    }
     conditions.push(sql`r.id = g.id`)
     return page(sql`(${goingIds}) g ${each} ${runs} r`, conditions, newestId, query.limit)
   }
@@ -97,7 +102,7 @@ export const make = (db: Database): Verbs<"runs" | "verdicts" | "sweep"> => {
       query.going === false || query.outcomes !== undefined || (after !== undefined && after.finished !== null)
         ? []
         : yield* going(query)
-    if (query.going === true || first.length === limit) return first
+    if (query.going === true || query.uniqueKey !== undefined || first.length === limit) return first
     return [...first, ...yield* done(query, limit - first.length)]
   })
 
@@ -116,11 +121,31 @@ export const make = (db: Database): Verbs<"runs" | "verdicts" | "sweep"> => {
     )
   }
 
-  const sweep = Effect.fnUntraced(function*({ before, limit, now }: Parameters<Service["sweep"]>[0]) {
+  const forget = (gone: ReadonlyArray<Values>) =>
+    forKeys(db, ids, gone, (areGone) => sql`DELETE FROM ${runs} WHERE ns = ${ns} AND ${areGone}`)
+
+  /** Of a task, the runs beyond its newest ones, from the oldest on. */
+  const sweepBeyond = Effect.fnUntraced(function*(task: string, count: number, limit: number) {
+    const [newest] =
+      yield* sql`SELECT finished, id FROM ${runs} WHERE ns = ${ns} AND finished IS NOT NULL AND task = ${task}
+      ORDER BY finished DESC, id DESC LIMIT 1 OFFSET ${count}`.values
+    if (newest === undefined) return 0
+    const [finished, id] = newest
+    const beyond = yield* sql`SELECT id FROM ${runs} WHERE ns = ${ns} AND finished IS NOT NULL AND task = ${task}
+      AND finished <= ${finished} AND (finished < ${finished} OR id <= ${id})
+      ORDER BY finished, id LIMIT ${limit} ${skipLocked}`.values
+    yield* forget(beyond)
+    return beyond.length
+  })
+
+  const sweep = Effect.fnUntraced(function*({ before, keep = [], limit, now }: Parameters<Service["sweep"]>[0]) {
     if (limit <= 0) return 0
+    yield* sql`DELETE FROM ${rates} WHERE ns = ${ns} AND full_at <= ${now * scale}`
     const expired = yield* sql`SELECT id FROM ${runs} WHERE ns = ${ns} AND expires_at <= ${now} AND finished IS NOT NULL
       ORDER BY expires_at LIMIT ${limit} ${skipLocked}`.values
-    yield* forKeys(db, ids, expired, (areExpired) => sql`DELETE FROM ${runs} WHERE ns = ${ns} AND ${areExpired}`)
+    yield* forget(expired)
+    let swept = expired.length
+    for (const { count, task } of keep) swept += yield* sweepBeyond(task, count, limit)
     const outdated = yield* sql`SELECT job, incarnation, to_at FROM ${verdicts} WHERE ns = ${ns} AND to_at < ${before}
       ORDER BY to_at LIMIT ${limit} ${skipLocked}`.values
     yield* forKeys(
@@ -129,7 +154,7 @@ export const make = (db: Database): Verbs<"runs" | "verdicts" | "sweep"> => {
       outdated,
       (areOutdated) => sql`DELETE FROM ${verdicts} WHERE ns = ${ns} AND ${areOutdated}`
     )
-    return expired.length + outdated.length
+    return swept + outdated.length
   })
 
   return {

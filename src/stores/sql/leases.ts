@@ -7,7 +7,6 @@ import * as Effect from "effect/Effect"
 import type { Held, NodeRow, Service } from "../../JobStore.ts"
 import type { Admission } from "./admission.ts"
 import { type Database, forKeys, signal, type Sql, type Verbs } from "./Database.ts"
-import { familiesOf } from "./families.ts"
 import { Hints } from "./Hints.ts"
 import type { Host } from "./Host.ts"
 import { ended, requeued, type Standing, type Standings } from "./standing.ts"
@@ -64,7 +63,7 @@ export const make = (
       return end
     })
     yield* standings.write(taken)
-    yield* admission.promote(familiesOf(ends), now, hints)
+    yield* admission.promote(ends, now, hints)
     if (released.length > 0) hints.ready = true
     hints.settled.push(...abandoned)
     yield* signal(db, hints.signals())

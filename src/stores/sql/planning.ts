@@ -5,13 +5,13 @@
  */
 import * as Effect from "effect/Effect"
 import type { Change, DueJob, JobRow, VerdictRow } from "../../JobStore.ts"
+import { waves } from "../waves.ts"
 import type { Admission } from "./admission.ts"
 import { type Database, forKeys, forRows, signal, type Values, type Verbs } from "./Database.ts"
 import * as Families from "./families.ts"
 import { Hints } from "./Hints.ts"
-import { encodeCancel, type Standings } from "./standing.ts"
+import { encodeCancel, type Standing, type Standings } from "./standing.ts"
 import * as Table from "./Table.ts"
-import { waves } from "./waves.ts"
 
 const { of: job } = Table.jobs
 const { of: verdict } = Table.verdicts
@@ -155,10 +155,12 @@ export const make = (db: Database, admission: Admission, standings: Standings): 
       changes.filter(({ cancel }) => cancel !== null),
       ({ cancel }) => encodeCancel(cancel!)
     )
+    const ends: Array<Standing> = []
     for (const [request, families] of byRequest) {
-      // nothing of these incarnations is left to move up
-      yield* standings.cancel(yield* standings.goingOf(families), request, now, hints)
+      ends.push(...yield* standings.cancel(yield* standings.goingOf(families), request, now, hints))
     }
+    // nothing of these incarnations is left to move up, but others may have waited for their places
+    yield* admission.promote(ends.filter(({ limits }) => limits.length > 0), now, hints)
   })
 
   /** Carries out changes of distinct jobs; answers which. */
@@ -202,11 +204,9 @@ export const make = (db: Database, admission: Admission, standings: Standings): 
     yield* forRows(db, renewed, renewals, (rows) => sql`${renew.head} ${rows} ${renew.tail} AND t.ns = ${ns}`)
     yield* forKeys(db, ids, deletions, (areDeleted) => sql`DELETE FROM ${jobs} WHERE ns = ${ns} AND ${areDeleted}`)
     yield* cancelGoing(accepted, now, hints)
-    yield* admission.add(
-      accepted.flatMap(({ runs }) => runs),
-      now,
-      hints
-    )
+    const added = accepted.flatMap(({ runs }) => runs)
+    yield* admission.lockPlaces(added)
+    yield* admission.add(added, now, hints)
     yield* record(accepted.flatMap(({ verdicts }) => verdicts))
     return answers
   })

@@ -7,7 +7,6 @@ import * as Effect from "effect/Effect"
 import type { NewRun, Service, Settlement } from "../../JobStore.ts"
 import type { Admission } from "./admission.ts"
 import { type Database, signal, type Verbs } from "./Database.ts"
-import { familiesOf } from "./families.ts"
 import { Hints } from "./Hints.ts"
 import { cancelled, encodeCancel, ended, requeued, retried, type Standing, type Standings } from "./standing.ts"
 
@@ -21,7 +20,7 @@ export const make = (db: Database, admission: Admission, standings: Standings): 
     const claims = settlements.map(({ fence, run }) => ({ id: run, fence }))
     for (const run of yield* standings.claimed(claims)) current.set(run.id, run)
     const changed = new Map<string, Standing>()
-    const ends: Array<Standing> = []
+    const left: Array<Standing> = []
     const follow: Array<NewRun> = []
     const answers = settlements.map((settlement) => {
       const run = current.get(settlement.run)
@@ -31,17 +30,14 @@ export const make = (db: Database, admission: Admission, standings: Standings): 
       const after = settled(run, settlement.next, now)
       current.set(run.id, after)
       changed.set(run.id, after)
-      if (after.state === "done") {
-        ends.push(after)
-        hints.settled.push(run.id)
-      } else {
-        hints.ready = true
-      }
+      if (after.state !== "ready") left.push(after)
+      if (after.state === "done") hints.settled.push(run.id)
+      else hints.ready = true
       follow.push(...settlement.follow)
       return "ok"
     })
     yield* standings.write(Array.from(changed.values()))
-    yield* admission.promote(familiesOf(ends), now, hints)
+    yield* admission.promote(left, now, hints)
     yield* admission.add(follow, now, hints)
     yield* signal(db, hints.signals())
     return answers
@@ -58,7 +54,7 @@ export const make = (db: Database, admission: Admission, standings: Standings): 
       selected = yield* standings.where(sql`r.job = ${job} AND r.finished IS NULL${ofIncarnation}`)
     }
     const ends = yield* standings.cancel(selected, encodeCancel(request.request), now, hints)
-    yield* admission.promote(familiesOf(ends), now, hints)
+    yield* admission.promote(ends, now, hints)
     yield* signal(db, hints.signals())
     return { settled: hints.settled, flagged: hints.flagged }
   })

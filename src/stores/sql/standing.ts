@@ -12,6 +12,7 @@ import { queued } from "./admission.ts"
 import { type Database, forKeys, forRows, type Sql, type Values } from "./Database.ts"
 import * as Families from "./families.ts"
 import type { Hints } from "./Hints.ts"
+import { lockName } from "./places.ts"
 import * as Table from "./Table.ts"
 
 const changing = [
@@ -34,7 +35,7 @@ const changing = [
 const written = Table.pick(Table.runs, changing)
 const writtenColumns = [...written.columns, Table.wakeAt]
 /** What that depends on. */
-const row = Table.pick(Table.runs, [...changing, "job", "incarnation", "planned", "boost", "atMostOnce"])
+const row = Table.pick(Table.runs, [...changing, "job", "incarnation", "planned", "boost", "atMostOnce", "limits"])
 const ids = [Table.runs.of.id]
 const claims = [Table.runs.of.id, Table.runs.of.fence]
 
@@ -124,17 +125,21 @@ export const make = (db: Database): Standings => {
     )
 
   const lockFamilies = Families.lock(db)
-  /** Reads and locks runs; first their families, for the end of a run may let another one in. */
+  /** Reads and locks runs; first their families, and the places of all, for the end of a run may let another one in. */
   const select = dialect.exclusive === undefined ?
     read :
     (from: Fragment, condition: Fragment) =>
-      sql`SELECT DISTINCT r.job, r.incarnation FROM ${from} WHERE r.ns = ${ns} AND ${condition} AND r.job IS NOT NULL`
+      sql`SELECT DISTINCT r.job, r.incarnation, CASE WHEN r.limits IS NULL THEN 0 ELSE 1 END FROM ${from}
+        WHERE r.ns = ${ns} AND ${condition} AND (r.job IS NOT NULL OR r.limits IS NOT NULL)`
         .values.pipe(
           Effect.flatMap((rows) =>
-            lockFamilies(Families.familiesOf(rows.map(([job, incarnation]) => ({
-              job: job as string,
-              incarnation: incarnation as string | null
-            }))))
+            lockFamilies(
+              Families.familiesOf(rows.map(([job, incarnation]) => ({
+                job: job as string | null,
+                incarnation: incarnation as string | null
+              }))),
+              rows.some(([, , isLimited]) => Number(isLimited) === 1) ? [lockName(db)] : []
+            )
           ),
           Effect.andThen(read(from, condition))
         )
@@ -157,7 +162,7 @@ export const make = (db: Database): Standings => {
       db,
       claims,
       Array.from(wanted, ({ fence, id }) => [id, fence]),
-      (rows) => select(sql`${rows} k CROSS JOIN ${allRuns}`, isClaim)
+      (rows) => select(sql`${rows} k ${each} ${allRuns}`, isClaim)
     )
 
   const isGoing = sql`r.job = k.job AND r.incarnation = k.incarnation AND r.finished IS NULL`

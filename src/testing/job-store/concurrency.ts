@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as assert from "node:assert/strict"
 import { chapter, claim, has, idsOf, jobOf, lane } from "./case.ts"
-import { advance, at, done, job, occurrence, release, run, verdict } from "./rows.ts"
+import { advance, at, done, job, occurrence, release, retry, run, verdict } from "./rows.ts"
 
 const together = { concurrency: "unbounded" } as const
 const count = (n: number) => Array.from({ length: n }, (_, i) => i)
@@ -83,6 +83,54 @@ export const concurrency = chapter("concurrency", {
       claimed.filter((_, n) => answers[n]![0] === "ok").map(({ id }) => id).toSorted()
     )
     assert.equal((yield* store.runs({ going: true, limit: 100 })).length, 10 - ended.length)
+  },
+
+  "however many enqueue, settle and claim, a limit holds, and nobody is left behind": function*(store) {
+    const limitOf = (n: number) => [{ key: `k${n % 5}`, max: 2 }, { key: "t", max: 5 }]
+    const ended = new Set<string>()
+    const running = new Map<string, number>()
+    const count = (limits: ReadonlyArray<{ readonly key: string; readonly max: number }>, by: number) => {
+      for (const { key, max } of limits) {
+        const n = (running.get(key) ?? 0) + by
+        running.set(key, n)
+        assert.ok(n <= max, `${n} runs are going at once under ${key}, ${max} may`)
+      }
+    }
+    const worker = (n: number) =>
+      Effect.gen(function*() {
+        const news = Array.from({ length: 10 }, (_, i) =>
+          run(`w${n}r${i}`, { planned: at(i), limits: limitOf(n * 3 + i) }))
+        for (let turn = 0; turn < 500 && ended.size < 50; turn++) {
+          if (news.length > 0) {
+            yield* store.enqueue({ runs: news.splice(0, 2), now: at(100) })
+          }
+          const { runs } = yield* store.claim({ node: `n${n}`, lanes: [lane], limit: 2, now: at(100 + turn) })
+          for (const row of runs) {
+            count(row.limits, 1)
+          }
+          yield* Effect.yieldNow
+          for (const row of runs) {
+            const isTriedAgain = row.attempt === 0 && row.planned % 3 === 0
+            // it gives its places back in the store a moment later
+            count(row.limits, -1)
+            const next = isTriedAgain ? retry(row, at(101 + turn)) : done(row, at(101))
+            yield* store.settle({ settlements: [next], now: at(100 + turn) })
+            if (!isTriedAgain) {
+              ended.add(row.id)
+            }
+          }
+          yield* Effect.yieldNow
+        }
+      })
+    yield* Effect.forEach([0, 1, 2, 3, 4], worker, together)
+    assert.equal(ended.size, 50, "runs were left behind")
+    assert.equal((yield* store.runs({ going: true, limit: 100 })).length, 0)
+  },
+
+  "however many take from a bucket, it gives no more than it holds": function*(store) {
+    const take = store.take({ wants: [{ key: "a", interval: 1000, burst: 7, n: 2 }], now: at(0) })
+    const answers = (yield* Effect.forEach(count(12), () => take, together)).flat()
+    assert.equal(answers.reduce((sum, { granted }) => sum + granted, 0), 7)
   },
 
   "however many settle and claim, no more are admitted than allowed, and all get their turn": function*(store) {

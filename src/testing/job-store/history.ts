@@ -148,6 +148,31 @@ export const sweeping = chapter("sweep", {
     assert.deepEqual(idsOf(yield* store.runs({ limit: 10 })), ["d", "c"])
   },
 
+  "of a task the newest are kept, as many as it says": function*(store) {
+    yield* store.enqueue({
+      runs: ["a", "b", "c", "d"].map((id) => run(id)).concat(
+        ["x", "y"].map((id) => run(id, { task: "Other", planned: at(1) })),
+        run("going", { planned: at(2) })
+      ),
+      now: at(3)
+    })
+    const finished: Readonly<Record<string, number>> = { a: 30, b: 50, c: 50, d: 40, x: 1, y: 2 }
+    const claimed = yield* claim(store, at(3), 6)
+    yield* store.settle({ settlements: claimed.map((row) => done(row, at(finished[row.id]!))), now: at(60) })
+    const sweep = (count: number, limit = 9) =>
+      store.sweep({ now: at(60), before: at(0), keep: [{ task: "Task", count }], limit })
+    const left = Effect.map(store.runs({ limit: 9 }), idsOf)
+    assert.equal(yield* sweep(4), 0)
+    assert.equal(yield* sweep(2, 1), 1)
+    assert.deepEqual(yield* left, ["going", "c", "b", "d", "y", "x"])
+    assert.equal(yield* sweep(2), 1)
+    assert.deepEqual(yield* left, ["going", "c", "b", "y", "x"])
+    assert.equal(yield* sweep(1), 1)
+    assert.deepEqual(yield* left, ["going", "c", "y", "x"])
+    assert.equal(yield* sweep(0), 1)
+    assert.deepEqual(yield* left, ["going", "y", "x"])
+  },
+
   "an expiry counts from its very instant": function*(store) {
     yield* store.enqueue({ runs: [run("a", { retention: 99 })], now: at(0) })
     yield* store.cancel({ runs: ["a"], request: { reason: "r", by: "b" }, now: at(1) })

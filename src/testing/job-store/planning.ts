@@ -173,7 +173,7 @@ export const planning = chapter("planning", {
       policy: `{"q":1}`,
       boost: 250,
       serial: 4,
-      limits: [{ key: "task:Ł", max: 3 }, { key: "a", max: 1 }],
+      limits: [{ key: "a", max: 1 }, { key: "task:Ł", max: 3 }],
       atMostOnce: true,
       uniqueKey: "key",
       uniqueWhile: "queued",

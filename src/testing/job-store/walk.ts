@@ -5,7 +5,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as assert from "node:assert/strict"
-import type { Change, JobRow, NewRun, RunRow, Service, Settlement } from "../../JobStore.ts"
+import type { Change, JobRow, Limit, NewRun, RunRow, Service, Settlement } from "../../JobStore.ts"
 import type { StoreError } from "../../SchedulerError.ts"
 import { sameJson } from "./case.ts"
 import { check, checkStep, isGoing, type Rows } from "./invariants.ts"
@@ -48,6 +48,13 @@ const jobIds = ["j0", "j1", "j2", "j3", "j4"]
 const serials = [null, 1, 2, 1, 3]
 
 const serialOf = (id: string): number | null => serials[jobIds.indexOf(id)]!
+
+/** A key of its own, or all of a task's, or both, as policies have it. */
+const limitsOf = (choices: Choices): ReadonlyArray<Limit> => {
+  const key = { key: choices.pick(["a", "b", "c"]), max: 2 }
+  const task = { key: "t", max: 4 }
+  return choices.pick([[], [key], [task], [key, task], [key, task]])
+}
 
 /** Rows without what a store's driver adds to them, such as prototypes. */
 const plain = <A>(value: A): A => JSON.parse(JSON.stringify(value) ?? "null") as A
@@ -111,7 +118,9 @@ export const walk = (
         boost: choices.pick([0, 0, 0, 150]),
         serial: job === null ? null : serialOf(job),
         atMostOnce: choices.percent(20),
-        uniqueKey: choices.percent(20) ? choices.pick(["k1", "k2", "k3"]) : null,
+        uniqueKey: choices.percent(25) ? choices.pick(["k1", "k2", "k3"]) : null,
+        uniqueWhile: choices.pick(["going", "queued"]),
+        limits: choices.percent(40) ? limitsOf(choices) : [],
         retention: choices.pick([300, 500, 1e9]),
         created: now,
         ...fields
@@ -122,7 +131,12 @@ export const walk = (
       const nominal = Math.max(row.nextNominal ?? now, (row.cursor ?? 0) + 10)
       const move = choices.percent(5) ? exhaust : advance
       if (choices.percent(60)) {
-        const fields = { serial: serialOf(row.id), lane: choices.pick(lanes), atMostOnce: choices.percent(20) }
+        const fields = {
+          serial: serialOf(row.id),
+          lane: choices.pick(lanes),
+          atMostOnce: choices.percent(20),
+          limits: limitsOf(choices)
+        }
         const cancel = choices.percent(8) ? { reason: "newer", by: "plan" } : null
         return move(row, nominal, { runs: [occurrence(row, nominal, fields)], cancel })
       }
@@ -261,6 +275,32 @@ export const walk = (
           return repeatable((store) => store.enqueue({ runs, now }))
         }
       },
+      replace: {
+        weight: 4,
+        take: () => {
+          const runs = Array.from({ length: 1 + choices.below(2) }, () => newRun())
+          return Effect.asVoid(ask((store) => store.enqueue({ runs, replace: true, now })))
+        }
+      },
+      revive: {
+        weight: 2,
+        take: () => {
+          const runs = choices.some(rows.runs.filter((run) => !isGoing(run)).map(({ id }) => id), 5)
+          return Effect.asVoid(ask((store) => store.revive({ runs: [...runs, "nobody"], now })))
+        }
+      },
+      take: {
+        weight: 3,
+        take: () => {
+          const wants = choices.some(["r1", "r2"], 70).map((key) => ({
+            key,
+            interval: 70 / 3,
+            burst: 4,
+            n: choices.below(4)
+          }))
+          return Effect.asVoid(ask((store) => store.take({ wants, now })))
+        }
+      },
       claim: {
         weight: 18,
         take: () =>
@@ -272,10 +312,17 @@ export const walk = (
               now
             }
             const { next, runs } = yield* ask((store) => store.claim(request))
+            // of those that need places first, the model says which get them
+            const woken = new Set(
+              (yield* stores[0].runs({ limit: all }))
+                .filter((run) => run.limits.length > 0 && (run.state === "running" || run.state === "ready"))
+                .map(({ id }) => id)
+            )
             const ready = rows.runs
               .filter((run) => request.lanes.includes(run.lane))
               .flatMap((run) => {
                 if (run.state === "ready") return [{ id: run.id, orderAt: run.orderAt! }]
+                if (run.limits.length > 0 && !woken.has(run.id)) return []
                 return run.state === "waiting" && run.readyAt! <= now
                   ? [{ id: run.id, orderAt: run.readyAt! - run.boost }]
                   : []
@@ -366,7 +413,8 @@ export const walk = (
         weight: 3,
         take: () => {
           const before = now - some(3000)
-          return repeatable((store) => store.sweep({ now, before, limit: all }))
+          const keep = choices.percent(15) ? { keep: [{ task: "Task", count: 20 }] } : {}
+          return repeatable((store) => store.sweep({ now, before, ...keep, limit: all }))
         }
       },
       page: {
