@@ -41,9 +41,10 @@ import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
+import type * as Option from "effect/Option"
 import type * as EffectSchedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
-import type * as Stream from "effect/Stream"
+import * as Stream from "effect/Stream"
 import type * as Continuation from "./Continuation.ts"
 import type { DeclaredSet, Plan } from "./DeclaredJobs.ts"
 import * as Closures from "./engine/closures.ts"
@@ -54,6 +55,7 @@ import { type Named, resolve } from "./engine/named.ts"
 import { serve } from "./engine/served.ts"
 import type { EngineOptions } from "./engine/settings.ts"
 import * as Stores from "./engine/stores.ts"
+import { watched } from "./engine/watching.ts"
 import { Executor } from "./Executor.ts"
 import * as FiberExecutor from "./executors/FiberExecutor.ts"
 import { captured } from "./internal/callerContext.ts"
@@ -71,7 +73,7 @@ import {
   type StoreError,
   type WaitInTransaction
 } from "./SchedulerError.ts"
-import type { SchedulerEvent } from "./SchedulerEvent.ts"
+import type { EventFilter, Kind, Of, SchedulerEvent } from "./SchedulerEvent.ts"
 import * as MemoryJobStore from "./stores/MemoryJobStore.ts"
 import type * as Task from "./Task.ts"
 import * as Trigger from "./Trigger.ts"
@@ -498,8 +500,21 @@ export interface Service extends Verbs {
    */
   readonly store: (name: string) => Effect.Effect<Verbs, InvalidOption>
 
-  /** What happens in all stores, from the subscription on. A slow subscriber loses the oldest events. Ends with `SchedulerStopped`. */
+  /** What happens in all stores, from the subscription on: `subscribe` without a filter. */
   readonly events: Stream.Stream<SchedulerEvent>
+
+  /**
+   * What happens in all stores, from the subscription on, as far as the filter means it. Ends with `SchedulerStopped`. A subscriber that is slow
+   * loses the oldest of what waits for it, and hears how many in an `EventsLost`, whatever its filter; others lose nothing.
+   */
+  readonly subscribe: <K extends Kind = Kind>(
+    filter?: EventFilter<K>
+  ) => Stream.Stream<Of<K> | Of<"EventsLost">>
+
+  /** The first event that the filter means, from now on; none when the scheduler stops before. */
+  readonly nextEvent: <K extends Kind = Kind>(
+    filter?: EventFilter<K>
+  ) => Effect.Effect<Option.Option<Of<K>>>
 
   /** Runs a closure in a steady rhythm, the first time after one period. */
   readonly every: <A, E, R>(
@@ -597,6 +612,22 @@ export interface Options<
    * one goes by its own name, which is `default` unless it says otherwise.
    */
   readonly executors?: Executors | undefined
+  /**
+   * What to do with all that happens, from `SchedulerStarted` to `SchedulerStopped`. It begins before anything else and is interrupted when
+   * it has not ended five seconds after the scheduler; what it fails with is logged.
+   *
+   * **Example** (Every event as a line in the log)
+   *
+   * ```ts
+   * import { Effect, Stream } from "effect"
+   * import { Scheduler } from "effect-scheduler"
+   *
+   * const Live = Scheduler.layer({
+   *   watch: (events) => Stream.runForEach(events, (event) => Effect.log(event._tag))
+   * })
+   * ```
+   */
+  readonly watch?: ((events: Stream.Stream<SchedulerEvent>) => Effect.Effect<unknown, unknown>) | undefined
   /** Start without planning and claiming, until `resumeNode`. */
   readonly paused?: boolean | undefined
   /** A node that has not renewed its lease for this long has lost its runs to others. Default 20 seconds. */
@@ -653,7 +684,7 @@ export const make = Effect.fnUntraced(function*<
   const scope = yield* Effect.scope
   const context = yield* Effect.context<never>()
   const tasks = options.tasks ?? []
-  const events = yield* Events.make
+  const events = yield* watched(options.watch)
   const store = Context.getOrUndefined(context as Context.Context<JobStore>, JobStore)
   const bareStore = store === undefined ? undefined : { name: "default", service: store }
   const stores = yield* resolve("stores", JobStore, options.stores ?? {}, bareStore, [closureStore], scope)
@@ -715,12 +746,26 @@ export const make = Effect.fnUntraced(function*<
         Effect.flatMap(localCore, (local) => Closures.schedule(local, closures, trigger, effect, closureOptions))
     )
 
-  yield* announce({ _tag: "SchedulerStarted", node: core.node })
+  yield* announce({
+    _tag: "SchedulerStarted",
+    node: core.node,
+    tasks: [...served.keys()],
+    stores: [...stores.keys()],
+    executors: [...executors.keys()]
+  })
   return Scheduler.of({
     ...all.views.get(core.name)!,
     stores: all.names,
     store: all.in,
-    events: events.stream,
+    events: events.subscribe(),
+    subscribe: events.subscribe,
+    nextEvent: <K extends Kind>(filter?: EventFilter<K>) =>
+      Stream.runHead(
+        Stream.filter(
+          events.subscribe(filter),
+          (event): event is Of<K> => event._tag !== "EventsLost" || filter?.kinds?.includes(event._tag as K) === true
+        )
+      ),
     every: (period, effect, options) => closure(() => Trigger.interval(period), effect, options),
     cron: (expression, effect, options) => closure(() => Trigger.cron(expression, options), effect, options),
     at: (instant, effect, options) => closure(() => Trigger.date(instant), effect, options),

@@ -1,8 +1,8 @@
 /**
  * What happens in a scheduler, as it happens.
  *
- * Events are for watching: they are lossy when a subscriber is slow, and none is made while nobody subscribes. What must not be lost
- * is in the store (`runs`, `explain`).
+ * Events are for watching: a subscriber that is slow loses the oldest and is told how many (`EventsLost`), and none is made while nobody
+ * subscribes. What must not be lost is in the store (`runs`, `explain`).
  *
  * @since 0.1.0
  */
@@ -36,8 +36,15 @@ interface OfRun extends OfStore {
  * @since 0.1.0
  */
 export type SchedulerEvent =
-  /** The scheduler's fibers run. */
-  | At & { readonly _tag: "SchedulerStarted"; readonly node: string }
+  /** The scheduler's fibers run. Heard by the scheduler's option `watch`: whoever subscribes later comes too late for it. */
+  | At & {
+    readonly _tag: "SchedulerStarted"
+    readonly node: string
+    /** The names of the tasks that it carries out. */
+    readonly tasks: ReadonlyArray<string>
+    readonly stores: ReadonlyArray<string>
+    readonly executors: ReadonlyArray<string>
+  }
   | At & { readonly _tag: "SchedulerPaused" }
   | At & { readonly _tag: "SchedulerResumed" }
   /** The scope closes: nothing is planned or claimed any more. */
@@ -108,6 +115,16 @@ export type SchedulerEvent =
   | OfStore & { readonly _tag: "StoreRecovered"; readonly downMillis: number }
   /** A fiber of the scheduler failed and was started again. */
   | OfStore & { readonly _tag: "RoleRestarted"; readonly role: string; readonly cause: string }
+  /** This subscriber was too slow: so many of the events meant for it are gone, all older than what follows. */
+  | At & { readonly _tag: "EventsLost"; readonly count: number }
+
+/**
+ * What tells events apart: their `_tag`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Kind = SchedulerEvent["_tag"]
 
 /**
  * The event with a given tag.
@@ -115,4 +132,96 @@ export type SchedulerEvent =
  * @category models
  * @since 0.1.0
  */
-export type Of<Tag extends SchedulerEvent["_tag"]> = Extract<SchedulerEvent, { readonly _tag: Tag }>
+export type Of<Tag extends Kind> = Extract<SchedulerEvent, { readonly _tag: Tag }>
+
+/** A record, so that the compiler misses what is left out. */
+const all: { readonly [K in Kind]: true } = {
+  SchedulerStarted: true,
+  SchedulerPaused: true,
+  SchedulerResumed: true,
+  SchedulerStopping: true,
+  SchedulerStopped: true,
+  JobAdded: true,
+  JobUpdated: true,
+  JobPaused: true,
+  JobResumed: true,
+  JobRemoved: true,
+  JobFinished: true,
+  JobQuarantined: true,
+  JobLeft: true,
+  TaskUnknown: true,
+  OccurrencesNotRun: true,
+  RunQueued: true,
+  RunStarted: true,
+  RunRetrying: true,
+  RunSnoozed: true,
+  RunEnded: true,
+  RunReleased: true,
+  RunRefused: true,
+  RunTakenOver: true,
+  StoreUnavailable: true,
+  StoreRecovered: true,
+  RoleRestarted: true,
+  EventsLost: true
+}
+
+/**
+ * All kinds there are.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const kinds = Object.keys(all) as ReadonlyArray<Kind>
+
+/**
+ * Which events are meant: those for which everything given is true. An event that does not say is not meant: `job` leaves out those of ad-hoc
+ * runs, and of the scheduler itself.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface EventFilter<K extends Kind = Kind> {
+  readonly kinds?: ReadonlyArray<K> | undefined
+  /** A job's id: events of the job, of its occurrences and of its runs. */
+  readonly job?: string | undefined
+  /** A run's id. */
+  readonly run?: string | undefined
+  /** A task's name: events that say which task it is, which are those of runs and of jobs that are added. */
+  readonly task?: string | undefined
+  /** A store's name. */
+  readonly store?: string | undefined
+  /** How many events may wait for this subscriber before the oldest is lost. Default 16,384. */
+  readonly buffer?: number | undefined
+}
+
+/**
+ * Whether an event is meant by a filter.
+ *
+ * **Example** (Only what failed)
+ *
+ * ```ts
+ * import { Effect, Stream } from "effect"
+ * import { Scheduler } from "effect-scheduler"
+ *
+ * const failures = Effect.gen(function*() {
+ *   const scheduler = yield* Scheduler.Scheduler
+ *   return scheduler.subscribe({ kinds: ["RunEnded"], job: "digest/acme" }).pipe(
+ *     Stream.filter((event) => event._tag === "RunEnded" && event.outcome === "failed")
+ *   )
+ * })
+ * ```
+ *
+ * @category predicates
+ * @since 0.1.0
+ */
+export const matches = (filter: EventFilter, event: SchedulerEvent): boolean => {
+  const { job, kinds, run, store, task } = filter
+  return (kinds === undefined || kinds.includes(event._tag)) &&
+    (run === undefined || "run" in event && event.run === run) &&
+    (job === undefined || jobOf(event) === job) &&
+    (task === undefined || "task" in event && event.task === task) &&
+    (store === undefined || "store" in event && event.store === store)
+}
+
+const jobOf = (event: SchedulerEvent): string | undefined =>
+  event._tag === "OccurrencesNotRun" ? event.verdict.job : "job" in event ? event.job : undefined

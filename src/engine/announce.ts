@@ -4,6 +4,7 @@
 import * as DateTime from "effect/DateTime"
 import { pauseOf } from "../Job.ts"
 import type * as JobStore from "../JobStore.ts"
+import type { Outcome } from "../Run.ts"
 import * as Verdict from "../Verdict.ts"
 import type { Core } from "./core.ts"
 
@@ -14,6 +15,20 @@ export const ofRun = (row: JobStore.NewRun) => ({
   task: row.task,
   nominal: row.nominal === null ? undefined : DateTime.makeUnsafe(row.nominal)
 })
+
+/** Runs that the store ended by itself. */
+export const announceEnded = (core: Core, rows: ReadonlyArray<JobStore.RunRow>): void => {
+  for (const row of rows) {
+    core.events.publish(row.finished!, {
+      _tag: "RunEnded",
+      ...ofRun(row),
+      outcome: row.outcome as Outcome,
+      attempts: row.attempt,
+      started: row.started === null ? undefined : DateTime.makeUnsafe(row.started),
+      result: undefined
+    })
+  }
+}
 
 export const announce = (core: Core, job: JobStore.JobRow, change: JobStore.Change, at: number): void => {
   for (const run of change.runs) {

@@ -7,9 +7,10 @@ import * as Option from "effect/Option"
 import type * as JobStore from "../JobStore.ts"
 import { CurrentRun } from "../Run.ts"
 import { RunNotFound, type StoreError } from "../SchedulerError.ts"
+import { announceEnded } from "./announce.ts"
 import { stopRuns } from "./cancel.ts"
 import { type Core, now, wakeWorkers } from "./core.ts"
-import { followEnded, followRuns } from "./following.ts"
+import { followEnded } from "./following.ts"
 import { notifySettled, untilSettled } from "./waiting.ts"
 
 export interface CancelOptions {
@@ -28,7 +29,9 @@ export const cancelRuns = Effect.fnUntraced(function*(
   for (const run of settled) notifySettled(core, run)
   if (settled.length > 0) {
     wakeWorkers(core)
-    yield* followRuns(core, settled)
+    const rows = yield* core.store.runs({ ids: settled, limit: settled.length })
+    if (core.events.heard()) announceEnded(core, rows)
+    yield* followEnded(core, rows)
   }
   stopRuns(core, flagged)
   return [...settled, ...flagged]

@@ -115,6 +115,31 @@ describe("pauseAll and resumeAll", () => {
     })
   })
 
+  it.effect("pass over a job that is gone before its turn comes", () =>
+    Effect.gen(function*() {
+      const store = yield* MemoryJobStore.make()
+      let isFirst = false
+      const racing = withVerbs(store, ({ jobs }) => ({
+        jobs: (query) =>
+          Effect.tap(jobs(query), () => {
+            if (query.ids !== undefined || !isFirst) return Effect.void
+            isFirst = false
+            return Effect.orDie(other.remove("job/0001"))
+          })
+      }))
+      const { close, scheduler: other } = yield* start(store, world())
+      yield* Effect.gen(function*() {
+        const scheduler = yield* Scheduler.Scheduler
+        yield* plant(3)
+        isFirst = true
+        assert.deepStrictEqual(numbers(yield* scheduler.pauseAll({})), [0, 2])
+        isFirst = true
+        yield* plant(3)
+        assert.deepStrictEqual(numbers((yield* scheduler.removeAll({})).removed), [0, 2])
+      }).pipe(Effect.provide(on(racing, world())))
+      yield* close
+    }))
+
   it.effect("join the caller's transaction", () => {
     const live = Scheduler.layer().pipe(Layer.provideMerge(SqliteJobStore.layerFile(":memory:")))
     return Effect.gen(function*() {

@@ -55,7 +55,7 @@ it.effect("after 20,000 runs nothing is left behind", () =>
     for (let round = 0; counts.started < many; round++) {
       // Somebody listens for a while, and leaves.
       const left = Deferred.makeUnsafe<void>()
-      yield* Effect.forkChild(Stream.runDrain(Stream.interruptWhen(events.stream, Deferred.await(left))), {
+      yield* Effect.forkChild(Stream.runDrain(Stream.interruptWhen(events.subscribe(), Deferred.await(left))), {
         startImmediately: true
       })
       const ids = [`often ${round % 3}`, `side by side ${round % 3}`]
