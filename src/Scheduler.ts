@@ -47,6 +47,7 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type * as Continuation from "./Continuation.ts"
 import type { DeclaredSet, Plan } from "./DeclaredJobs.ts"
+import { check as checkStore, type Problem, type Report } from "./engine/check.ts"
 import * as Closures from "./engine/closures.ts"
 import * as Engine from "./engine/Engine.ts"
 import * as Events from "./engine/events.ts"
@@ -93,7 +94,27 @@ export type {
    * @category models
    * @since 0.1.0
    */
-  Explanation
+  Explanation,
+  /**
+   * A stored job, or a run that is going, that this code does not simply carry on with.
+   *
+   * - `unreadable`: the job would be quarantined when it comes due, the run end as `undecodable`
+   * - `left`: another node may know more: a newer version of the task, a custom trigger, a calendar, newer time-zone data
+   * - `unknownTask`: nothing here knows the task; it waits for a node that does
+   * - `quarantined`: the job is in quarantine, and rightly so
+   * - `readable`: the job is in quarantine, and this code can read it: `release` it
+   *
+   * @category models
+   * @since 0.1.0
+   */
+  Problem,
+  /**
+   * How many jobs and going runs were looked at, and which of them are problems.
+   *
+   * @category models
+   * @since 0.1.0
+   */
+  Report
 }
 
 /**
@@ -164,6 +185,15 @@ export interface RemoveOptions {
   /** Kept with the cancelled runs. */
   readonly reason?: string | undefined
   readonly by?: string | undefined
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface ReleaseOptions {
+  /** The encoded payload that takes the place of the stored one, as of the task's present version. Default: the stored one is good. */
+  readonly payload?: unknown
 }
 
 /**
@@ -406,6 +436,19 @@ export interface Verbs {
     id: string,
     options?: { readonly catchUp?: boolean | undefined }
   ) => Effect.Effect<Job.Job, JobNotFound | InvalidOption | StoreError>
+
+  /**
+   * Lets a quarantined job out once it can be read: because the code can by now (a Task's `upgrade`, a registry), or with another encoded
+   * payload. It goes on from its cursor, by its catch-up policy. No effect on other jobs; one that still cannot be read is refused.
+   * Scheduling the id anew repairs a job too, and lets it begin anew.
+   */
+  readonly release: (
+    id: string,
+    options?: ReleaseOptions
+  ) => Effect.Effect<Job.Job, JobNotFound | InvalidOption | StoreError>
+
+  /** {@link check}, with the tasks that this node carries out, on this store. */
+  readonly check: Effect.Effect<Report, StoreError>
 
   /** Gives a job another trigger, which counts from now. A paused job stays paused. */
   readonly reschedule: (
@@ -809,3 +852,37 @@ export const layer = <
   options?: Options<Tasks, Stores, Executors>
 ): Layer.Layer<Scheduler, Failures<Stores, Executors>, Requirements<Tasks, Stores, Executors>> =>
   Layer.effect(Scheduler, make(options))
+
+/**
+ * What the code at hand makes of everything that a store holds, for use before a deploy: every job is decoded (trigger, policy, payload
+ * through its upgrades), and every run that is going. Reads only, and starts nothing: it needs the store, and neither handlers nor a
+ * scheduler.
+ *
+ * **Example** (A step of a deploy)
+ *
+ * ```ts
+ * import { Console, Effect, Schema } from "effect"
+ * import { MemoryJobStore, Scheduler, Task } from "effect-scheduler"
+ *
+ * const Digest = Task.make("Digest", { payload: { customer: Schema.String }, version: 2, upgrade: { 1: (customer) => ({ customer }) } })
+ *
+ * export const step = Effect.gen(function*() {
+ *   const { jobs, problems } = yield* Scheduler.check({ tasks: [Digest] })
+ *   yield* Console.log(`${jobs} jobs, ${problems.length} problems`)
+ *   for (const { id, kind, reason, verdict } of problems) yield* Console.log(`${kind} ${id}: ${verdict}, ${reason}`)
+ *   return problems.every(({ verdict }) => verdict !== "unreadable")
+ * }).pipe(Effect.provide(MemoryJobStore.layer)) // the store of the program
+ * ```
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const check = (options: {
+  /** The tasks as the new code has them. */
+  readonly tasks: ReadonlyArray<Task.Any>
+}): Effect.Effect<Report, StoreError, JobStore> =>
+  Effect.gen(function*() {
+    const registry = yield* Trigger.CurrentRegistry
+    const served = new Map(options.tasks.map((task) => [task.name, { task }]))
+    return yield* checkStore(yield* JobStore, { registry, served })
+  })

@@ -86,7 +86,7 @@ export type SchedulerEvent =
     readonly readyAt: DateTime.Utc
     readonly error: unknown
   }
-  /** Its handler asked to be run again later; the attempt does not count. */
+  /** Its handler asked to be run again later, or its payload is of a newer version than this node knows; the attempt does not count. */
   | OfRun & { readonly _tag: "RunSnoozed"; readonly readyAt: DateTime.Utc }
   /** The run is over. */
   | OfRun & {

@@ -80,8 +80,10 @@ export interface Task<
   readonly executor: string
   /** What applies to the task's jobs and runs unless they say otherwise. */
   readonly policy: Policy.Options
-  /** Kept with each payload that is stored, for handlers that must tell payloads of older releases apart. */
+  /** Kept with each payload that is stored. */
   readonly version: number
+  /** How payloads of older versions become today's. */
+  readonly upgrade: Upgrade | undefined
 
   /**
    * The Layer that gives the task its handler. The handler's own requirements become the Layer's; `CurrentRun` and a Scope that
@@ -107,7 +109,21 @@ export interface Any extends Pipeable {
   readonly executor: string
   readonly policy: Policy.Options
   readonly version: number
+  readonly upgrade: Upgrade | undefined
 }
+
+/**
+ * How encoded payloads of older versions become today's: for each version what makes the next one's of it, or one function from whatever
+ * version to today's. Pure; what it throws is a payload that cannot be read. A version that is missing is not supported any more.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Upgrade =
+  // oxlint-disable-next-line no-explicit-any -- what an older release has stored; only its author knows
+  | { readonly [version: number]: (encoded: any) => unknown }
+  // oxlint-disable-next-line no-explicit-any -- the same
+  | ((encoded: any, version: number) => unknown)
 
 /**
  * @category models
@@ -161,8 +177,31 @@ export interface Options<Payload, Success, Error extends PureSchema> extends Omi
     | undefined
   /** Name of the executor that carries the runs. Default `"default"`. */
   readonly executor?: string | undefined
-  /** Default 1. */
+  /**
+   * A whole number that grows when the payload's encoded form changes; it is stored with each payload. Default 1. A run whose payload is of a
+   * newer version is left to a node that knows it, so a rolling deploy needs no order.
+   */
   readonly version?: number | undefined
+  /**
+   * How payloads of older versions become today's, before they are decoded. Default: they are decoded as they are.
+   *
+   * **Example** (A field that was split, and one that was added)
+   *
+   * ```ts
+   * import { Schema } from "effect"
+   * import { Task } from "effect-scheduler"
+   *
+   * const Greet = Task.make("Greet", {
+   *   payload: { first: Schema.String, last: Schema.String, language: Schema.String },
+   *   version: 3,
+   *   upgrade: {
+   *     1: ({ name }) => ({ first: name.split(" ")[0], last: name.split(" ")[1] ?? "" }),
+   *     2: (payload) => ({ ...payload, language: "en" })
+   *   }
+   * })
+   * ```
+   */
+  readonly upgrade?: Upgrade | undefined
 }
 
 /**
@@ -218,7 +257,7 @@ export const make = <
   name: Name,
   options: Options<Payload, Success, Error> = {}
 ): Task<Name, PayloadSchema<Payload>, Success, Error> => {
-  const { error, executor, overlap, payload, retry, success, version, ...policy } = options
+  const { error, executor, overlap, payload, retry, success, upgrade, version, ...policy } = options
   return Object.assign(Object.create(Proto), {
     name,
     payloadSchema: payload === undefined
@@ -232,7 +271,8 @@ export const make = <
     overlap: typeof overlap === "function" ? overlap : undefined,
     executor: executor ?? "default",
     policy: { ...policy, overlap: typeof overlap === "function" ? "byTask" : overlap },
-    version: version ?? 1
+    version: version ?? 1,
+    upgrade
   })
 }
 

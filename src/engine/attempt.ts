@@ -50,6 +50,12 @@ interface Judged {
   readonly failure?: unknown
 }
 
+/**
+ * How long a run whose payload is of a newer version than this node knows is left alone, in milliseconds: time for a node that does
+ * know it.
+ */
+const deployPatience = 5_000
+
 /** Starts a claimed run. From here on it is in `core.running` until it is settled. */
 export const startAttempt = (core: Core, running: Running): void => {
   const { id } = running.row
@@ -73,8 +79,11 @@ const begin = (core: Core, running: Running): void => {
   if (policy.misfireGrace !== null && row.fence === 1 && started - row.planned > policy.misfireGrace) {
     return conclude(core, running, policy, null, { ended: { _tag: "DeadlineMissed" } })
   }
+  if (row.taskVersion > served.task.version) {
+    return conclude(core, running, policy, null, { ended: { _tag: "Snoozed", until: started + deployPatience } })
+  }
   const codecs = codecsOf(served.task)
-  const payload = codecs.payload.decode(row.payload)
+  const payload = codecs.payload.decode(row.payload, row.taskVersion)
   if (Exit.isFailure(payload)) {
     const error = JSON.stringify({ message: Cause.pretty(payload.cause) })
     return conclude(core, running, policy, null, { ended: { _tag: "Undecodable", error } })

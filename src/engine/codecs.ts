@@ -4,7 +4,9 @@
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import { upgrade } from "../decisions/upgrade.ts"
 import { show } from "../internal/show.ts"
 import { InvalidOption } from "../SchedulerError.ts"
 import type * as Task from "../Task.ts"
@@ -14,8 +16,18 @@ export interface Codec {
   readonly decode: (text: string) => Exit.Exit<unknown, Schema.SchemaError>
 }
 
+/** Payloads are stored with the version of the task that encoded them. */
+export interface PayloadCodec extends Pick<Codec, "encode"> {
+  readonly decode: (text: string, version: number) => Exit.Exit<unknown, Schema.SchemaError | PayloadNotUpgraded>
+}
+
+/** No way leads from a stored payload to today's version of its task. */
+export class PayloadNotUpgraded extends Schema.TaggedError<PayloadNotUpgraded>()("PayloadNotUpgraded", {
+  message: Schema.String
+}) {}
+
 export interface TaskCodecs {
-  readonly payload: Codec
+  readonly payload: PayloadCodec
   readonly success: Codec
   readonly error: Codec
 }
@@ -33,12 +45,33 @@ const make = (schema: Task.PureSchema): Codec => {
   }
 }
 
+const payloadCodec = (task: Task.Any): PayloadCodec => {
+  const { decode, encode } = make(task.payloadSchema)
+  if (task.upgrade === undefined) return { encode, decode }
+  return {
+    encode,
+    decode: (text, version) => {
+      if (version === task.version) return decode(text)
+      let encoded: unknown
+      try {
+        encoded = JSON.parse(text)
+      } catch {
+        return decode(text) // which says what is wrong with it
+      }
+      const upgraded = upgrade(task, encoded, version)
+      return Result.isSuccess(upgraded)
+        ? decode(JSON.stringify(upgraded.success) ?? "")
+        : Exit.fail(new PayloadNotUpgraded({ message: upgraded.failure }))
+    }
+  }
+}
+
 const known = new WeakMap<Task.Any, TaskCodecs>()
 
 export const codecsOf = (task: Task.Any): TaskCodecs => {
   let codecs = known.get(task)
   if (codecs === undefined) {
-    codecs = { payload: make(task.payloadSchema), success: make(task.successSchema), error: make(task.errorSchema) }
+    codecs = { payload: payloadCodec(task), success: make(task.successSchema), error: make(task.errorSchema) }
     known.set(task, codecs)
   }
   return codecs

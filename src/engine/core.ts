@@ -81,6 +81,11 @@ export interface Core {
   readonly reacted: Effect.Effect<void>
 }
 
+/** What stored jobs are read with. */
+export interface Known extends Pick<Core, "registry"> {
+  readonly served: ReadonlyMap<string, Pick<Served, "task">>
+}
+
 export const now = Clock.currentTimeMillis
 
 /** Sleeps until woken, or for a time that may be `Infinity`. */

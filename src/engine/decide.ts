@@ -12,7 +12,7 @@ import { backfillFamily, backfillId, occurrenceId } from "../Run.ts"
 import * as Trigger from "../Trigger.ts"
 import { isPlannedByNewerZoneData } from "./basis.ts"
 import { codecsOf } from "./codecs.ts"
-import type { Core } from "./core.ts"
+import type { Core, Known } from "./core.ts"
 import { isDecidedElsewhere, withOverlap } from "./overlap.ts"
 import { dueOf, movedOf, overridesOf } from "./overrides.ts"
 
@@ -32,7 +32,7 @@ export interface Unreadable {
 const broken = (reason: string) => Result.fail<Unreadable>({ elsewhere: false, reason })
 
 /** Decodes a job, or says why it cannot be. The payload is checked where this node knows the task. */
-export const read = (core: Core, row: JobStore.JobRow): Result.Result<Readable, Unreadable> => {
+export const read = (core: Known, row: JobStore.JobRow): Result.Result<Readable, Unreadable> => {
   if (isPlannedByNewerZoneData(row)) {
     return Result.fail({
       elsewhere: true,
@@ -49,12 +49,15 @@ export const read = (core: Core, row: JobStore.JobRow): Result.Result<Readable, 
   if (isDecidedElsewhere(core, row, policy.value)) {
     return Result.fail({
       elsewhere: true,
-      reason: `overlap: decided by a function of task ${row.task}, which this node does not carry out`
+      reason:
+        `overlap: decided by a function of task ${row.task}, which this node does not carry out, or knows an older version of`
     })
   }
   const served = core.served.get(row.task)
   if (served !== undefined) {
-    const payload = codecsOf(served.task).payload.decode(row.payload)
+    // A newer payload need not be read to be planned: its runs are left to a node that knows it.
+    if (row.taskVersion > served.task.version) return Result.succeed({ trigger: trigger.success, policy: policy.value })
+    const payload = codecsOf(served.task).payload.decode(row.payload, row.taskVersion)
     if (Exit.isFailure(payload)) return broken(`payload: ${Cause.pretty(payload.cause)}`)
   }
   return Result.succeed({ trigger: trigger.success, policy: policy.value })

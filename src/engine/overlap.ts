@@ -12,13 +12,16 @@ import * as Policy from "../Policy.ts"
 import type { StoreError } from "../SchedulerError.ts"
 import type { Trigger } from "../Trigger.ts"
 import { codecsOf } from "./codecs.ts"
-import type { Core } from "./core.ts"
+import type { Core, Known } from "./core.ts"
 import { goingOf } from "./lookup.ts"
 import { dueOf, movedOf } from "./overrides.ts"
 
 /** Whether somebody else has to be asked. */
-export const isDecidedElsewhere = (core: Core, row: JobStore.JobRow, policy: Policy.Policy): boolean =>
-  policy.overlap === "byTask" && core.served.get(row.task)?.task.overlap === undefined
+export const isDecidedElsewhere = (core: Known, row: JobStore.JobRow, policy: Policy.Policy): boolean => {
+  if (policy.overlap !== "byTask") return false
+  const task = core.served.get(row.task)?.task
+  return task?.overlap === undefined || row.taskVersion > task.version
+}
 
 /** What of a job is going. */
 interface Going {
@@ -63,7 +66,9 @@ const ask = (core: Core, row: JobStore.JobRow, due: number, now: number, { going
   const answer: unknown = task.overlap!({
     job: row.id,
     // It decodes: `read` has looked.
-    payload: Exit.getSuccess(codecsOf(task).payload.decode(row.payload)).pipe(Option.getOrUndefined) as never,
+    payload: Exit.getSuccess(codecsOf(task).payload.decode(row.payload, row.taskVersion)).pipe(
+      Option.getOrUndefined
+    ) as never,
     tags: JSON.parse(row.tags) as ReadonlyArray<string>,
     due: DateTime.makeUnsafe(due),
     now: DateTime.makeUnsafe(now),

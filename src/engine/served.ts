@@ -23,6 +23,8 @@ export const serve = Effect.fnUntraced(function*(
         expected: handler === undefined ? "a task whose handler is provided" : "each task name once"
       })
     }
+    const wrong = wrongVersion(task)
+    if (wrong !== undefined) return yield* wrong
     if (!known.has(task.executor)) {
       return yield* new InvalidOption({
         field: "tasks",
@@ -36,3 +38,20 @@ export const serve = Effect.fnUntraced(function*(
   }
   return served
 })
+
+const wrongVersion = ({ name, upgrade, version }: Task.Any): InvalidOption | undefined => {
+  if (!Number.isSafeInteger(version) || version < 1) {
+    return new InvalidOption({
+      field: "tasks",
+      value: `${name} with version ${version}`,
+      expected: "a version that is a whole number of at least 1"
+    })
+  }
+  if (upgrade === undefined || typeof upgrade === "function") return undefined
+  const stray = Object.keys(upgrade).find((from) => !(Number(from) >= 1 && Number(from) < version))
+  return stray === undefined ? undefined : new InvalidOption({
+    field: "tasks",
+    value: `${name} of version ${version} with an upgrade from ${stray}`,
+    expected: `upgrades from the versions 1 to ${version - 1}`
+  })
+}

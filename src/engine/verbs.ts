@@ -13,6 +13,7 @@ import type * as Trigger from "../Trigger.ts"
 import { backfill, type BackfillOptions } from "./backfill.ts"
 import * as Bulk from "./bulk.ts"
 import { type CancelOptions, cancelRun } from "./cancellation.ts"
+import { check } from "./check.ts"
 import type { Core } from "./core.ts"
 import { type DeclaredSet, reconcile } from "./declared.ts"
 import type { Definition } from "./definition.ts"
@@ -21,6 +22,7 @@ import { explain } from "./explain.ts"
 import * as Jobs from "./jobs.ts"
 import { find } from "./lookup.ts"
 import * as Pausing from "./pausing.ts"
+import { release, type ReleaseOptions } from "./release.ts"
 import { remove, type RemoveOptions } from "./removal.ts"
 import { result, resultOf } from "./results.ts"
 import * as Runs from "./runs.ts"
@@ -106,6 +108,8 @@ export const make = (core: Core) => {
       Effect.andThen(refuseInTransaction("cancelAll"), Bulk.cancelAll(core, filter, options ?? {})),
     resume: (id: string, options?: { readonly catchUp?: boolean | undefined }) =>
       changed(Pausing.resume(core, id, { catchUp: options?.catchUp === true })),
+    release: (id: string, options?: ReleaseOptions) => changed(release(core, id, options ?? {})),
+    check: check(core.store, core),
     reschedule: (id: string, trigger: Trigger.Trigger) => changed(Jobs.reschedule(core, id, trigger)),
     runNow: (id: string, options?: { readonly overlap?: "respect" | "ignore" | undefined }) =>
       Effect.tap(Jobs.runNow(core, id, { overlap: options?.overlap ?? "respect" }), core.reacted),
