@@ -485,6 +485,12 @@ export interface Service {
   /** The caller's open transaction, which verbs would join; always `undefined` where the capability `transactions` is false. */
   readonly transaction: Effect.Effect<Transaction | undefined>
 
+  /**
+   * The store's own clock in epoch milliseconds, where it has one that all nodes can ask: they go by it then, and machines whose clocks
+   * differ agree on what is due and whose lease is over. `undefined` where all nodes are on one machine.
+   */
+  readonly clock?: Effect.Effect<number, StoreError> | undefined
+
   /** Adds the jobs whose ids are free. One transaction. Signals `jobs`. */
   readonly insertJobs: (
     rows: ReadonlyArray<JobRow>

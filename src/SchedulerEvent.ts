@@ -113,6 +113,11 @@ export type SchedulerEvent =
   | OfStore & { readonly _tag: "TaskUnknown"; readonly job: string; readonly task: string }
   | OfStore & { readonly _tag: "StoreUnavailable"; readonly message: string }
   | OfStore & { readonly _tag: "StoreRecovered"; readonly downMillis: number }
+  /**
+   * This machine's clock is so many milliseconds behind the store's (negative: ahead of it). Jobs run by the store's; handlers see this
+   * machine's. Told when the difference is a second or more, and whenever it changes by as much.
+   */
+  | OfStore & { readonly _tag: "ClockSkewed"; readonly offset: number }
   /** A fiber of the scheduler failed and was started again. */
   | OfStore & { readonly _tag: "RoleRestarted"; readonly role: string; readonly cause: string }
   /** This subscriber was too slow: so many of the events meant for it are gone, all older than what follows. */
@@ -161,6 +166,7 @@ const all: { readonly [K in Kind]: true } = {
   RunTakenOver: true,
   StoreUnavailable: true,
   StoreRecovered: true,
+  ClockSkewed: true,
   RoleRestarted: true,
   EventsLost: true
 }

@@ -36,11 +36,15 @@ import { replan } from "./replan.ts"
 import * as Settings from "./settings.ts"
 import * as Settler from "./settler.ts"
 import { listener } from "./signals.ts"
+import * as StoreTime from "./storeTime.ts"
 import { supervise } from "./supervise.ts"
 import { worker } from "./worker.ts"
 
 /** How long closing waits for a store that does not answer. */
 const farewell = "5 seconds"
+
+/** How long the start waits to be told the store's time. */
+const patience = "2 seconds"
 
 /** More turns of the event loop than any chain of wake-ups inside the engine takes. */
 const reactionTurns = 32
@@ -48,7 +52,7 @@ const reactionTurns = 32
 /** How long verdicts are remembered, in milliseconds: 90 days. */
 const verdictRetention = 90 * 24 * 60 * 60 * 1000
 
-export const make = Effect.fnUntraced(function*(options: {
+export interface Options {
   readonly name: string
   readonly store: JobStore.Service
   readonly executors: ReadonlyMap<string, Executor.Service>
@@ -56,17 +60,33 @@ export const make = Effect.fnUntraced(function*(options: {
   readonly events: StoreEvents
   readonly gate: Latch.Latch
   readonly times: Settings.EngineOptions
-}): Effect.fn.Return<Core, InvalidOption, Scope.Scope> {
-  const { events, gate, name, store } = options
-  const executors = [...options.executors].filter(([executor]) => lanesOf(options.served, executor).length > 0)
+}
+
+export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Return<Core, InvalidOption, Scope.Scope> {
+  const clock = yield* Clock.Clock
+  const live = Settings.isLive(clock)
+  const time = live ? StoreTime.make(clock, options.store, options.events) : StoreTime.none(clock)
+  // a store that does not answer is asked again by whoever needs it
+  yield* Effect.ignore(Effect.timeout(time.keep, patience))
+  // handlers have the time of their machine, the engine has the store's
   const context = yield* Effect.context<never>()
+  return yield* Effect.provideService(start({ ...options, context, live, time }), Clock.Clock, time.clock)
+})
+
+const start = Effect.fnUntraced(function*(
+  options: Options & {
+    readonly context: Context.Context<never>
+    readonly live: boolean
+    readonly time: StoreTime.StoreTime
+  }
+): Effect.fn.Return<Core, InvalidOption, Scope.Scope> {
+  const { context, events, gate, live, name, store, time } = options
+  const executors = [...options.executors].filter(([executor]) => lanesOf(options.served, executor).length > 0)
   // Joined once, not in every run.
   const served = new Map<string, Served>()
   for (const [name, known] of options.served) {
     served.set(name, { ...known, context: Context.merge(context, known.context) })
   }
-  const clock = yield* Clock.Clock
-  const live = Settings.isLive(clock)
   const settings = yield* Settings.resolve(options.times, store.capabilities, live)
   const host = hostname()
   const outage = Outage.make(events, yield* now)
@@ -77,7 +97,8 @@ export const make = Effect.fnUntraced(function*(options: {
     node: `${host}/${pid}/${yield* freshId}`,
     host,
     pid,
-    clock,
+    clock: time.clock,
+    keepTime: time.keep,
     store,
     executors,
     served,
@@ -97,7 +118,7 @@ export const make = Effect.fnUntraced(function*(options: {
   }
   const lease = Heartbeat.make(core)
   const [vital, roles] = yield* Effect.all([Scope.make(), Scope.make("parallel")])
-  const start = (scope: Scope.Scope, role: string, loop: Effect.Effect<unknown>) =>
+  const begin = (scope: Scope.Scope, role: string, loop: Effect.Effect<unknown>) =>
     Effect.forkIn(supervise(role, events, loop), scope, { startImmediately: true })
 
   yield* Effect.addFinalizer(() =>
@@ -123,19 +144,19 @@ export const make = Effect.fnUntraced(function*(options: {
     })
   )
 
-  yield* start(vital, "settler", settler.loop)
-  yield* start(vital, "heartbeat", lease.loop)
-  yield* start(roles, "listener", listener(core))
+  yield* begin(vital, "settler", settler.loop)
+  yield* begin(vital, "heartbeat", lease.loop)
+  yield* begin(roles, "listener", listener(core))
   // What a process that died on this host held is taken over at once.
-  if (store.capabilities.shared) yield* start(roles, "first reap", Effect.andThen(reap(core, false), Effect.never))
-  yield* start(roles, "planner", planner(core))
+  if (store.capabilities.shared) yield* begin(roles, "first reap", Effect.andThen(reap(core, false), Effect.never))
+  yield* begin(roles, "planner", planner(core))
   if (store.capabilities.durability !== "none") {
-    yield* start(roles, "replanner", Effect.andThen(replan(core), Effect.never))
-    yield* start(roles, "follower", Effect.andThen(followNewest(core), Effect.never))
+    yield* begin(roles, "replanner", Effect.andThen(replan(core), Effect.never))
+    yield* begin(roles, "follower", Effect.andThen(followNewest(core), Effect.never))
   }
   for (let i = 0; i < executors.length; i++) {
-    yield* start(roles, "worker", worker(core, executors[i]!, core.workWakes[i]!, lease))
+    yield* begin(roles, "worker", worker(core, executors[i]!, core.workWakes[i]!, lease))
   }
-  yield* start(roles, "janitor", janitor(core, verdictRetention))
+  yield* begin(roles, "janitor", janitor(core, verdictRetention))
   return core
 })

@@ -12,7 +12,7 @@ import type { NewRun } from "../JobStore.ts"
 import * as Policy from "../Policy.ts"
 import { CompletionRefused, type StoreError } from "../SchedulerError.ts"
 import { codecsOf } from "./codecs.ts"
-import { type Core, now, type Running } from "./core.ts"
+import type { Core, Running } from "./core.ts"
 import { followers } from "./following.ts"
 
 export interface Completion {
@@ -38,7 +38,7 @@ export const complete = Effect.fnUntraced(function*(
   if (Exit.isFailure(result)) return yield* refuse("value", Cause.pretty(result.cause))
   const transaction = yield* core.store.transaction
   if (transaction === undefined) return yield* refuse("transaction")
-  const finished = yield* now
+  const finished = core.clock.currentTimeMillisUnsafe()
   const attempts = row.attempt + 1
   const policy = Option.getOrElse(Policy.decode(row.policy), () => Policy.defaults)
   const follow = followers(row, policy, { outcome: "succeeded", result: result.value, attempts, finished })

@@ -13,6 +13,7 @@ import type { Stop } from "../decisions/settle.ts"
 import type * as Executor from "../Executor.ts"
 import type * as JobStore from "../JobStore.ts"
 import type { CurrentRun } from "../Run.ts"
+import type { StoreError } from "../SchedulerError.ts"
 import type * as Task from "../Task.ts"
 import type * as Trigger from "../Trigger.ts"
 import type { Completion } from "./completion.ts"
@@ -53,7 +54,10 @@ export interface Core {
   readonly node: string
   readonly host: string
   readonly pid: number
+  /** The store's time, where it has any; else this machine's. */
   readonly clock: Clock.Clock
+  /** Makes sure of it: before every look at what is due, every claim, every lease, and every search for lost nodes. */
+  readonly keepTime: Effect.Effect<void, StoreError>
   readonly store: JobStore.Service
   /** Those that carry out any of the tasks, by the names by which tasks choose them; other engines may have them too. */
   readonly executors: ReadonlyArray<readonly [name: string, executor: Executor.Service]>

@@ -47,7 +47,7 @@ export const make = (core: Core): Lease => {
   const mayHold = () => core.running.size > 0 || unknown.size > 0 || inDoubt
 
   /** Each try with a lease that begins then: after an outage one that began before it would be over already. */
-  const renew = Effect.flatMap(now, (at) =>
+  const renew = Effect.flatMap(Effect.andThen(core.keepTime, now), (at) =>
     Effect.map(
       store.beat({ id: core.node, host: core.host, pid: core.pid, expiresAt: at + settings.lease }),
       (held) => ({ at, held })

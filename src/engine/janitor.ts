@@ -39,6 +39,7 @@ export const janitor = (core: Core, verdictRetention: number): Effect.Effect<nev
   let lookedAt = -Infinity
   let awakeSince = -Infinity
   const round = Effect.gen(function*() {
+    yield* core.outage.rideOut(core.keepTime)
     const at = yield* now
     // A process that slept (a closed lid, a stopped machine) is no judge of who was silent meanwhile.
     if (at - lookedAt >= settings.lease) awakeSince = at

@@ -26,6 +26,7 @@ export const planner = (core: Core): Effect.Effect<never> => {
 
 /** Plans what is due, and answers for how long there is nothing more to do. */
 const pass = Effect.fnUntraced(function*(core: Core, foreign: Map<string, number>) {
+  yield* core.keepTime
   const at = yield* now
   // What is left to others stays due: it must not use up the answer.
   const limit = core.settings.planBatch + foreign.size

@@ -1,6 +1,7 @@
 /**
  * The verbs on the jobs and runs of one store, as a caller has them: what they read and write as rows, shown as words.
  */
+import * as Clock from "effect/Clock"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import { toInstant } from "../internal/instant.ts"
@@ -67,7 +68,7 @@ export const make = (core: Core) => {
       (open) => open === undefined ? Effect.void : Effect.fail(new WaitInTransaction({ verb }))
     )
 
-  return {
+  return inTimeOf(core, {
     schedule: (task: Task.Any, definition: Definition) => changed(Jobs.schedule(core, task, definition)),
     scheduleAll: (task: Task.Any, definitions: ReadonlyArray<Definition>) =>
       Effect.tap(Effect.map(Jobs.scheduleAll(core, task, definitions), (rows) => rows.map(viewed)), core.reacted),
@@ -137,8 +138,24 @@ export const make = (core: Core) => {
       return rows.map(viewedRun)
     }),
     explain: (id: string, instant: DateTime.DateTime) => explain(core, id, instant)
-  }
+  })
 }
+
+/** Whoever calls a verb has the time of his machine; what it does has the store's. */
+const inTimeOf = <Verbs extends Record<string, Timed | ((...args: Array<any>) => Timed)>>(
+  { clock }: Core,
+  verbs: Verbs
+): Verbs => {
+  const timed = (effect: Timed): Timed => Effect.provideService(effect, Clock.Clock, clock)
+  return Object.fromEntries(
+    Object.entries(verbs).map(([name, verb]) => [
+      name,
+      typeof verb === "function" ? (...args: Array<any>) => timed(verb(...args)) : timed(verb)
+    ])
+  ) as Verbs // each is what it was, under another clock
+}
+
+type Timed = Effect.Effect<any, any, any>
 
 export type Verbs = ReturnType<typeof make>
 

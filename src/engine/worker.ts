@@ -22,6 +22,7 @@ export const worker = (
   /** Each try asks anew: what held before an outage does not hold after it. */
   const claim = Effect.fnUntraced(function*(limit: number) {
     const request = { node: core.node, lanes }
+    yield* core.keepTime
     let asked = yield* now
     if (!lease.holds(asked)) {
       // An idle node renews no lease only to find nothing to do.

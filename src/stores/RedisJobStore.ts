@@ -131,6 +131,7 @@ export const make: (options?: Options) => Effect.Effect<Service, StoreError, Red
     }
     return {
       capabilities,
+      clock: Leases.clock(db),
       transaction: Effect.undefined,
       ...Jobs.make(db),
       ...Planning.make(db),

@@ -1,6 +1,6 @@
 /** A process that works on a store until it is ended, and keeps a journal. */
 import { NodeRuntime } from "@effect/platform-node"
-import { Clock, Effect, Exit, Layer, Stream } from "effect"
+import { Effect, Exit, Layer, Stream } from "effect"
 import { FiberExecutor, JobStore, Run, Scheduler } from "effect-scheduler"
 import { writer } from "./journal.ts"
 import { layerOf, type Place } from "./stores.ts"
@@ -12,12 +12,18 @@ export interface Orders {
   readonly place: Place
   readonly seed: string
   readonly journal: string
+  /** By how many milliseconds this process's clock is wrong. */
+  readonly ahead: number
   readonly times: Pick<Scheduler.Options<[]>, "lease" | "beat" | "grace">
 }
 
 const orders: Orders = JSON.parse(process.argv[2]!)
 const { name: by } = orders
 const write = writer(orders.journal)
+
+/** A journal has the right time; all else has a clock that is wrong. */
+const now = Date.now
+Date.now = () => now() + orders.ahead
 
 /** A store that tells the journal what it answered. */
 const told = Layer.effect(
@@ -39,31 +45,29 @@ const told = Layer.effect(
   }))
 )
 
-const now = Clock.currentTimeMillis
-
 const handler = Effect.fnUntraced(function*({ name }: { readonly name: string }) {
   const { attempt, fence, id } = yield* Run.CurrentRun
   const { fails, millis } = moodOf(orders.seed, id, attempt)
-  write({ _tag: "begun", by, run: id, fence, attempt, at: yield* now })
+  write({ _tag: "begun", by, run: id, fence, attempt, at: now() })
   const body = Effect.andThen(
     millis > 0 ? Effect.sleep(millis) : Effect.void,
     fails ? Effect.fail(new Refused({ why: name })) : Effect.void
   )
   yield* Effect.onExit(body, (exit) =>
-    Effect.map(now, (at) => {
+    Effect.sync(() => {
       const how = Exit.isSuccess(exit) ? "succeeded" : Exit.hasInterrupts(exit) ? "interrupted" : "failed"
-      write({ _tag: "ended", run: id, fence, how, at })
+      write({ _tag: "ended", run: id, fence, how, at: now() })
     }))
 })
 
 const listening = Layer.effectDiscard(Effect.gen(function*() {
   const scheduler = yield* Scheduler.Scheduler
-  write({ _tag: "told", by, event: "Up", at: yield* now })
+  write({ _tag: "told", by, event: "Up", at: now() })
   yield* Effect.forkScoped(
-    Stream.runForEach(scheduler.events, ({ _tag, at }) =>
+    Stream.runForEach(scheduler.events, ({ _tag }) =>
       Effect.sync(() => {
         if (_tag.startsWith("Store") || _tag === "RoleRestarted") {
-          write({ _tag: "told", by, event: _tag, at: at.epochMilliseconds })
+          write({ _tag: "told", by, event: _tag, at: now() })
         }
       })),
     { startImmediately: true }

@@ -166,6 +166,7 @@ describe.skipIf(obstacle !== undefined)("a PostgreSQL that is stopped", () => {
           seed: "outages",
           seconds,
           processes: 3,
+          skew: 0,
           amount: { recurring: 30, oneOff: seconds * 40, adHoc: seconds * 10 },
           meanwhile: Effect.repeat(stopping, Schedule.recurs(Math.floor(seconds / 4) - 1))
         })

@@ -18,10 +18,14 @@ const seed = process.env["PROCESSES_SEED"] ?? "processes"
 
 const seconds = minutes === 0 ? 8 : minutes * 60
 
+/** Ten times the lease of the processes. */
+const skew = 40_000
+
 interface Case {
   readonly runs: boolean
   readonly place: Effect.Effect<Place, unknown, Scope.Scope>
   readonly processes: number
+  readonly skew: number
   readonly recurring: number
   /** In a short run. */
   readonly oneOff: number
@@ -33,6 +37,7 @@ const cases: Record<string, Case> = {
     runs: isRunning,
     place: Effect.map(temporarySchema, (name) => ({ store: "postgres", url: Redacted.value(url), name })),
     processes: 4,
+    skew,
     recurring: 60,
     oneOff: 1_500,
     adHoc: 300
@@ -45,6 +50,7 @@ const cases: Record<string, Case> = {
       name
     })),
     processes: 3,
+    skew,
     recurring: 20,
     oneOff: 300,
     adHoc: 100
@@ -53,6 +59,8 @@ const cases: Record<string, Case> = {
     runs: true,
     place: Effect.map(temporaryFile, (url) => ({ store: "sqlite", url, name: "" })),
     processes: 3,
+    // all go by the clock of their machine
+    skew: 0,
     recurring: 20,
     oneOff: 300,
     adHoc: 100
@@ -61,6 +69,7 @@ const cases: Record<string, Case> = {
     runs: !Redis.isMissing,
     place: Effect.sync(() => ({ store: "redis", url: Redis.url, name: `${Redis.freshOptions().prefix}-processes` })),
     processes: 3,
+    skew,
     recurring: 20,
     oneOff: 300,
     adHoc: 100
@@ -68,7 +77,7 @@ const cases: Record<string, Case> = {
 }
 
 describe("processes that share a store, and die", () => {
-  for (const [name, { adHoc, oneOff, place, processes, recurring, runs }] of Object.entries(cases)) {
+  for (const [name, { adHoc, oneOff, place, processes, recurring, runs, skew }] of Object.entries(cases)) {
     it.live.runIf(runs)(`${name}: lose nothing and decide nothing twice`, () =>
       Effect.gen(function*() {
         const times = minutes === 0 ? 1 : 4
@@ -77,6 +86,7 @@ describe("processes that share a store, and die", () => {
           seed,
           seconds,
           processes,
+          skew,
           amount: { recurring, oneOff: oneOff * times, adHoc: adHoc * times }
         })
         if (minutes > 0) console.log(name, happened, counts)

@@ -21,6 +21,8 @@ export interface Options {
   readonly seed: string
   readonly seconds: number
   readonly processes: number
+  /** By how many milliseconds their clocks may be wrong; for stores that have one of their own. */
+  readonly skew: number
   readonly amount: Amount & { readonly adHoc: number }
   /** Something else that happens meanwhile. */
   readonly meanwhile?: Effect.Effect<void>
@@ -139,10 +141,12 @@ export const rush = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
 
   const happened: Record<string, number> = {}
   const children: Array<ChildProcess> = []
+  const clocks = choices.fork("clocks")
   let count = 0
   const start = Effect.suspend(() => {
     const name = `p${++count}`
-    return started({ name, place, seed, times, journal: join(directory, `${name}.journal`) })
+    const ahead = clocks.pick([-options.skew, 0, options.skew])
+    return started({ name, place, seed, times, ahead, journal: join(directory, `${name}.journal`) })
   })
   for (let n = 0; n < options.processes; n++) children.push(yield* start)
   yield* eventually("up", Effect.sync(() => read(directory).length >= options.processes))

@@ -51,7 +51,7 @@ const right: Remains = {
   }],
   asked: ["adhoc"],
   jobs: [paused],
-  runs: [row(one), row(two), row(four), row(Suite.run("adhoc", { atMostOnce: true }))],
+  runs: [row(one), row(two), row(four), row(Suite.run("adhoc", { atMostOnce: true, planned: 0 }))],
   verdicts: [Suite.verdict(paused, 2_000, 3_000, { reason: "overlap" })],
   journal: [
     ...carriedOut(one.id, 1_001, 1_010),
@@ -121,6 +121,10 @@ const wrong: Record<string, readonly [remains: Partial<Remains>, says: RegExp]> 
       ]
     },
     /atMostOnce run began twice/
+  ],
+  "a run begins before its instant": [
+    { journal: [...right.journal.slice(4), ...carriedOut(one.id, 800, 810)] },
+    /began 200 ms before its instant/
   ],
   "a role failed": [
     { journal: [...right.journal, { _tag: "told", by: "p1", event: "RoleRestarted", at: 7 }] },

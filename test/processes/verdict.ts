@@ -108,7 +108,7 @@ const owners = ({ journal, runs }: Remains): ReadonlyArray<string> => {
   return wrong
 }
 
-/** Of the attempts whose claim held to their end, no more run at once than their job allows. */
+/** No run begins before its instant. Of the attempts whose claim held to their end, no more run at once than their job allows. */
 const atOnce = ({ journal, runs }: Remains): ReadonlyArray<string> => {
   const wrong: Array<string> = []
   const rows = new Map(runs.map((run) => [run.id, run]))
@@ -117,6 +117,12 @@ const atOnce = ({ journal, runs }: Remains): ReadonlyArray<string> => {
   for (const entry of journal) {
     if (entry._tag === "ended") ended.set(claimOf(entry), entry.at)
     else if (entry._tag === "settled" && entry.answer === "ok") held.add(claimOf(entry))
+  }
+  for (const entry of journal) {
+    if (entry._tag !== "begun") continue
+    const planned = rows.get(entry.run)?.planned ?? -Infinity
+    // a millisecond or two is a timer's, or the way to the store's clock
+    if (entry.at < planned - 100) wrong.push(`run ${entry.run} began ${planned - entry.at} ms before its instant`)
   }
   const spans = journal.flatMap((entry) => {
     const row = entry._tag === "begun" ? rows.get(entry.run) : undefined

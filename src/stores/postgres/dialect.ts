@@ -87,6 +87,7 @@ export const dialect: Dialect = {
     ]),
   isTransient: ({ reason }) => passing.test(codeOf(reason.cause)),
   undoesTransaction: () => false,
+  clock: () => literal("SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint"),
   updateYields: true,
   partial: (column) => ` WHERE ${column} IS NOT NULL`,
   tableExists: (table) =>

@@ -10,6 +10,7 @@
  */
 import * as Effect from "effect/Effect"
 import type { Held, NodeRow } from "../../JobStore.ts"
+import type { StoreError } from "../../SchedulerError.ts"
 import { type Database, script, type Verbs } from "./Database.ts"
 import { looking, places } from "./places.ts"
 
@@ -111,6 +112,15 @@ for _, id in ipairs(abandoned) do reply[#reply + 1] = id end
 return reply
 `
 )
+
+const time = script(`return call('TIME')`)
+
+/** What the server takes for the time, in epoch milliseconds. */
+export const clock = (db: Database): Effect.Effect<number, StoreError> =>
+  Effect.map(
+    db.run("clock", time, {}),
+    ([seconds, micros]) => Number(seconds) * 1000 + Math.floor(Number(micros) / 1000)
+  )
 
 export const make = (db: Database, host: Host): Verbs<"beat" | "leave" | "reap"> => {
   /** The nodes whose processes were on this host and are no more. */

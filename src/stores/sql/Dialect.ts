@@ -75,6 +75,9 @@ export interface Dialect {
   /** Whether an error has undone the whole transaction, the caller's too, and not the statement or savepoint alone. */
   readonly undoesTransaction: (error: SqlError) => boolean
 
+  /** A statement that yields the database's time in epoch milliseconds; `undefined` where it is the time of this machine. */
+  readonly clock: (() => Fragment) | undefined
+
   /** Whether a query can be made of what an `UPDATE` changed. */
   readonly updateYields: boolean
 

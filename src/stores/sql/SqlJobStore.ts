@@ -65,8 +65,12 @@ export const make = Effect.fnUntraced(function*(options: Options) {
   ) =>
   (...request: Request): Effect.Effect<Answer, StoreError> => refine(name, statements(...request))
 
+  const { clock } = options.dialect
   const service: Service = {
     capabilities: options.capabilities,
+    clock: clock === undefined
+      ? undefined
+      : verb("clock", () => Effect.map(db.sql`${clock()}`.values, ([row]) => Number(row?.[0])))(),
     transaction: Effect.map(
       Effect.serviceOption(db.sql.transactionService),
       (open) => Option.isNone(open) ? undefined : { afterCommit: db.sql.afterCommit }

@@ -65,6 +65,7 @@ export const dialect: Dialect = {
   exclusive: undefined,
   isTransient: () => false,
   undoesTransaction: () => false,
+  clock: undefined,
   updateYields: false,
   partial: (column) => ` WHERE ${column} IS NOT NULL`,
   tableExists: (table) =>
