@@ -16,6 +16,7 @@ import { promisify } from "node:util"
 import { JobStore, type Service, type Signal } from "../../src/JobStore.ts"
 import type { StoreError } from "../../src/SchedulerError.ts"
 import * as MemoryJobStore from "../../src/stores/MemoryJobStore.ts"
+import * as Foreign from "./mysql/foreign.ts"
 import * as Proxy from "./mysql/proxy.ts"
 import { client, isRunning, temporaryDatabase, url } from "./mysql/server.ts"
 import { opener, several } from "./mysql/stores.ts"
@@ -188,6 +189,47 @@ describe.runIf(isRunning)("MySqlJobStore", () => {
         const runs = yield* one!.store.runs({ limit: 10 })
         assert.deepStrictEqual(runs.map(({ state }) => state).toSorted(), ["blocked", "ready"])
       }))
+
+    it.live(
+      "works on a client of somebody else's, where a deadlock is the end of the caller's transaction too",
+      () =>
+        Effect.gen(function*() {
+          const database = yield* temporaryDatabase
+          const context = yield* Layer.build(MySqlJobStore.layer().pipe(Layer.provideMerge(Foreign.client(database))))
+          const store = Context.get(context, JobStore)
+          const sql = Context.get(context, SqlClient)
+          const change = (id: string) =>
+            store.commit({ changes: [Suite.replace(job(id), { payload: "1" })], now: at(1) })
+          yield* store.insertJobs([job("a"), job("b")])
+          const first = yield* Deferred.make<void>()
+          const second = yield* Deferred.make<void>()
+          const crossing = (
+            ids: readonly [string, string],
+            mine: Deferred.Deferred<void>,
+            other: Deferred.Deferred<void>
+          ) =>
+            Effect.result(sql.withTransaction(
+              change(ids[0]).pipe(
+                Effect.andThen(Deferred.succeed(mine, undefined)),
+                Effect.andThen(Deferred.await(other)),
+                Effect.andThen(change(ids[1]))
+              )
+            ))
+          const results = yield* Effect.all(
+            [crossing(["a", "b"], first, second), crossing(["b", "a"], second, first)],
+            { concurrency: 2 }
+          )
+          const [lost] = results.flatMap((result) => result._tag === "Failure" ? [result.failure] : [])
+          assert.strictEqual(results.filter(({ _tag }) => _tag === "Failure").length, 1)
+          assert.isTrue(lost?._tag === "StoreError" && lost.retryable, lost?.message)
+          yield* store.commit({
+            now: at(1),
+            changes: (yield* store.jobs({ limit: 10 })).map((job) => Suite.remove(job))
+          })
+          yield* Suite.walk([yield* MemoryJobStore.make(), store], { seed: 5, steps: 60 })
+        }),
+      60_000
+    )
 
     it.live("works where the client has one connection only", () =>
       Effect.gen(function*() {
