@@ -1,8 +1,9 @@
 /**
  * How a job runs: what happens when occurrences collide, are missed, fail or take too long.
  *
- * A policy is plain data and is stored with the job. What a job does not say is taken from its Task, what the Task does not say from
- * `defaults`. Functions (a retry Schedule, key selectors) live on the Task, because no function can be stored.
+ * A policy is plain data and is stored with the job. What a job does not say is taken from its Task, what the Task does not say from the
+ * scheduler's `defaults`, what nobody says from {@link defaults}. Functions (a retry Schedule, an overlap function) live on the Task, because
+ * no function can be stored.
  *
  * @since 0.1.0
  */

@@ -49,6 +49,7 @@ import type * as Continuation from "./Continuation.ts"
 import type { DeclaredSet, Plan } from "./DeclaredJobs.ts"
 import { check as checkStore, type Problem, type Report } from "./engine/check.ts"
 import * as Closures from "./engine/closures.ts"
+import * as Defaults from "./engine/defaults.ts"
 import * as Engine from "./engine/Engine.ts"
 import * as Events from "./engine/events.ts"
 import type { Explanation } from "./engine/explain.ts"
@@ -128,7 +129,7 @@ export type PayloadOption<T extends Task.Any> = [undefined] extends [Task.Payloa
   : { readonly payload: Task.Payload<T> }
 
 /**
- * A job as a caller defines it. Policies not given are the Task's, and then `Policy.defaults`.
+ * A job as a caller defines it. Policies not given are the Task's, then the scheduler's `defaults`, then `Policy.defaults`.
  *
  * @category models
  * @since 0.1.0
@@ -656,6 +657,12 @@ export interface Options<
    */
   readonly executors?: Executors | undefined
   /**
+   * Policies for jobs and runs that say nothing themselves and whose tasks say nothing either. What a job says goes before what its task
+   * says, that before this, and this before `Policy.defaults`. It counts when a job is scheduled or a run asked for: what is stored stays as
+   * it is until it is scheduled again.
+   */
+  readonly defaults?: Policy.Options | undefined
+  /**
    * What to do with all that happens, from `SchedulerStarted` to `SchedulerStopped`. It begins before anything else and is interrupted when
    * it has not ended five seconds after the scheduler; what it fails with is logged.
    *
@@ -742,6 +749,7 @@ export const make = Effect.fnUntraced(function*<
   const bareExecutor = executor === undefined ? undefined : { name: executor.name, service: executor }
   const executors = yield* resolve("executors", Executor, options.executors ?? {}, bareExecutor, [], scope)
   const served = yield* serve(tasks, executors.keys(), context)
+  const defaults = yield* Defaults.make(options.defaults ?? {})
   const gate = yield* Latch.make(options.paused !== true)
   let state: "running" | "paused" | "stopping" = options.paused === true ? "paused" : "running"
   const announce = (event: Parameters<Events.EventHub["publish"]>[1]) =>
@@ -760,7 +768,7 @@ export const make = Effect.fnUntraced(function*<
   const start = (parts: Pick<Parameters<typeof Engine.make>[0], "name" | "store" | "executors" | "served">) =>
     Effect.flatMap(Scope.fork(engines), (engine) =>
       Effect.updateContext(
-        Engine.make({ ...parts, events: Events.ofStore(events, parts.name), gate, times: options }),
+        Engine.make({ ...parts, events: Events.ofStore(events, parts.name), gate, defaults, times: options }),
         (_caller: Context.Context<never>) => Context.add(own, Scope.Scope, engine)
       ))
 

@@ -25,6 +25,7 @@ import type { InvalidOption } from "../SchedulerError.ts"
 import * as Trigger from "../Trigger.ts"
 import { awaitEnd, stop } from "./cancel.ts"
 import { type Core, lanesOf, now, type Served } from "./core.ts"
+import type { Defaults } from "./defaults.ts"
 import type { StoreEvents } from "./events.ts"
 import { followNewest } from "./following.ts"
 import { freshId } from "./freshId.ts"
@@ -59,6 +60,7 @@ export interface Options {
   readonly served: ReadonlyMap<string, Served>
   readonly events: StoreEvents
   readonly gate: Latch.Latch
+  readonly defaults: Defaults
   readonly times: Settings.EngineOptions
 }
 
@@ -103,6 +105,7 @@ const start = Effect.fnUntraced(function*(
     executors,
     served,
     registry: yield* Trigger.CurrentRegistry,
+    defaults: options.defaults,
     settings,
     events,
     outage,

@@ -8,12 +8,13 @@ import * as Policy from "../Policy.ts"
 import { InvalidOption } from "../SchedulerError.ts"
 import { encodePayload } from "./codecs.ts"
 import { laneOf } from "./core.ts"
-import { taskPolicy } from "./taskPolicy.ts"
+import { type Defaults, taskPolicy } from "./defaults.ts"
 
 /** A chain may be this long, and a definition may hold so many continuations: each run carries all that is still to come. */
 const limits = { depth: 16, total: 100 }
 
 export const resolve = (
+  defaults: Defaults,
   given: ReadonlyArray<Continuation.Any>
 ): Effect.Effect<ReadonlyArray<Continuation.Stored>, InvalidOption> => {
   let total = 0
@@ -58,7 +59,7 @@ export const resolve = (
     depth: number,
     at: string
   ): Effect.fn.Return<Continuation.Stored, InvalidOption> {
-    const base = yield* taskPolicy(task)
+    const base = yield* taskPolicy(defaults, task)
     const policy = yield* Policy.fromOptions(options, base.policy)
     const followedBy = yield* level(options.followedBy ?? [], `${at}.followedBy`, depth + 1)
     return {

@@ -17,6 +17,7 @@ import type { StoreError } from "../SchedulerError.ts"
 import type * as Task from "../Task.ts"
 import type * as Trigger from "../Trigger.ts"
 import type { Completion } from "./completion.ts"
+import type { Defaults } from "./defaults.ts"
 import type { StoreEvents } from "./events.ts"
 import type { Outage } from "./outage.ts"
 import type { Settings } from "./settings.ts"
@@ -64,6 +65,8 @@ export interface Core {
   readonly served: ReadonlyMap<string, Served>
   /** The custom kinds and shared calendars that this node knows. */
   readonly registry: Trigger.Registry
+  /** What applies where neither a job nor its task says anything. */
+  readonly defaults: Defaults
   readonly settings: Settings
   readonly events: StoreEvents
   readonly outage: Outage

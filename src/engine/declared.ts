@@ -152,7 +152,7 @@ const readSet = Effect.fnUntraced(function*(
         }
         const trigger = yield* knownTrigger(core.registry, given.trigger)
         const definition = { ...given, trigger, tags: [...given.tags ?? [], tag], conflict: "update" as const }
-        declared.set(id, { task, definition, defined: yield* define(task, definition) })
+        declared.set(id, { task, definition, defined: yield* define(core.defaults, task, definition) })
       }),
       (error) => new InvalidOption({ ...error, field: `${at}.${error.field}` })
     )

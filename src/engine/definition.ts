@@ -16,8 +16,8 @@ import { basisOf } from "./basis.ts"
 import { encodePayload } from "./codecs.ts"
 import { resolve } from "./continuations.ts"
 import { laneOf } from "./core.ts"
+import { type Defaults, taskPolicy } from "./defaults.ts"
 import { freshId } from "./freshId.ts"
-import { taskPolicy } from "./taskPolicy.ts"
 
 /** A job as a caller defines it, untyped. */
 export interface Definition extends Policy.Options {
@@ -67,12 +67,15 @@ export const knownTrigger = (
 
 /** The policy of a job or run: the task's, with what its definition says otherwise, and what follows it. */
 export const policyOf = Effect.fnUntraced(function*(
+  defaults: Defaults,
   task: Task.Any,
   given: Policy.Options & Pick<Definition, "followedBy">
 ): Effect.fn.Return<{ readonly policy: Policy.Policy; readonly text: string }, InvalidOption> {
-  const base = yield* taskPolicy(task)
+  const base = yield* taskPolicy(defaults, task)
   if (given.followedBy === undefined && !Policy.optionKeys.some((key) => given[key] !== undefined)) return base
-  const followedBy = given.followedBy === undefined ? base.policy.followedBy : yield* resolve(given.followedBy)
+  const followedBy = given.followedBy === undefined
+    ? base.policy.followedBy
+    : yield* resolve(defaults, given.followedBy)
   const policy = { ...yield* Policy.fromOptions(given, base.policy), followedBy }
   if (policy.overlap === "byTask" && task.overlap === undefined) {
     const expected = `${Policy.overlapValues}; task ${task.name} has no overlap function`
@@ -82,10 +85,11 @@ export const policyOf = Effect.fnUntraced(function*(
 })
 
 export const define = Effect.fnUntraced(
-  function*(task: Task.Any, definition: Definition): Effect.fn.Return<Defined, InvalidOption> {
-    let { policy, text } = yield* policyOf(task, definition)
+  function*(defaults: Defaults, task: Task.Any, definition: Definition): Effect.fn.Return<Defined, InvalidOption> {
+    let { policy, text } = yield* policyOf(defaults, task, definition)
     // A job without a name of its own is of no use to anybody once its trigger is exhausted.
-    if (definition.id === undefined && definition.whenDone === undefined && task.policy.whenDone === undefined) {
+    const isSaid = [definition, task.policy, defaults.options].some(({ whenDone }) => whenDone !== undefined)
+    if (definition.id === undefined && !isSaid) {
       text = Policy.encode({ ...policy, whenDone: "remove" })
     }
     return {

@@ -21,7 +21,7 @@ import { displace } from "./removal.ts"
 
 export const schedule = Effect.fnUntraced(function*(core: Core, task: Task.Any, given: Definition) {
   const definition = { ...given, trigger: yield* knownTrigger(core.registry, given.trigger) }
-  const defined = yield* define(task, definition)
+  const defined = yield* define(core.defaults, task, definition)
   const id = definition.id === undefined ? yield* freshId : yield* checkId(definition.id)
   const row = yield* newRow(definition, defined, id, yield* now)
   const [answer] = yield* core.store.insertJobs([row])
@@ -38,7 +38,7 @@ export const scheduleAll = Effect.fnUntraced(
     const rows: Array<JobStore.JobRow> = []
     const all: Array<Defined> = []
     for (const definition of definitions) {
-      const defined = yield* define(task, definition)
+      const defined = yield* define(core.defaults, task, definition)
       all.push(defined)
       const id = definition.id === undefined ? yield* freshId : yield* checkId(definition.id)
       rows.push(yield* newRow(definition, defined, id, at))

@@ -9,6 +9,7 @@ import type * as Task from "../Task.ts"
 import { ofRun } from "./announce.ts"
 import { encodePayload } from "./codecs.ts"
 import { type Core, laneOf, now, wakeWorkers } from "./core.ts"
+import type { Defaults } from "./defaults.ts"
 import { checkId, type Definition, policyOf } from "./definition.ts"
 import { freshId } from "./freshId.ts"
 
@@ -20,11 +21,12 @@ export interface Request extends Policy.Options {
 }
 
 const newRun = Effect.fnUntraced(function*(
+  defaults: Defaults,
   task: Task.Any,
   request: Request,
   at: number
 ): Effect.fn.Return<JobStore.NewRun, InvalidOption> {
-  const { policy, text } = yield* policyOf(task, request)
+  const { policy, text } = yield* policyOf(defaults, task, request)
   const payload = yield* encodePayload(task, request.payload)
   const id = request.id === undefined ? yield* freshId : yield* checkId(request.id)
   return {
@@ -60,7 +62,7 @@ export const enqueueAll = Effect.fnUntraced(function*(
 ): Effect.fn.Return<ReadonlyArray<string>, InvalidOption | StoreError> {
   const at = yield* now
   const runs: Array<JobStore.NewRun> = []
-  for (const request of requests) runs.push(yield* newRun(task, request, at))
+  for (const request of requests) runs.push(yield* newRun(core.defaults, task, request, at))
   const answers = yield* core.store.enqueue({ runs, now: at })
   wakeWorkers(core)
   if (core.events.heard()) {

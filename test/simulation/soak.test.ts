@@ -6,6 +6,7 @@ import { Context, Deferred, Effect, Exit, Latch, References, Scope, Stream } fro
 import { FiberExecutor, MemoryJobStore, Run, Task, Trigger } from "effect-scheduler"
 import { TestClock } from "effect/testing"
 import type { Core, Served } from "../../src/engine/core.ts"
+import * as Defaults from "../../src/engine/defaults.ts"
 import * as Engine from "../../src/engine/Engine.ts"
 import * as Events from "../../src/engine/events.ts"
 import * as Jobs from "../../src/engine/jobs.ts"
@@ -47,6 +48,7 @@ it.effect("after 20,000 runs nothing is left behind", () =>
         served: new Map([[Soaked.name, served]]),
         events: Events.ofStore(events, "default"),
         gate: Latch.makeUnsafe(true),
+        defaults: yield* Defaults.make({}),
         times: {}
       }),
       scope
