@@ -43,6 +43,22 @@ export type Outcome =
   | "abandoned"
 
 /**
+ * The outcomes of dead letters: runs that ended, wanted by nobody, without having done their work. `Scheduler.runs` shows them,
+ * `Scheduler.redrive` and `redriveAll` make them go again.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const dead: ReadonlyArray<Outcome> = [
+  "failed",
+  "died",
+  "timedOut",
+  "deadlineMissed",
+  "undecodable",
+  "abandoned"
+]
+
+/**
  * A run as the history shows it. Instants that have not come yet are `undefined`.
  *
  * @category models

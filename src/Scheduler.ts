@@ -290,6 +290,19 @@ export interface RunsOptions {
 }
 
 /**
+ * Selects dead letters: `{}` all of them.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface RedriveFilter {
+  readonly task?: string | undefined
+  readonly job?: string | undefined
+  /** Default `Run.dead`. `succeeded` is refused. */
+  readonly outcomes?: ReadonlyArray<Run.Outcome> | undefined
+}
+
+/**
  * A closure that runs on a trigger, for as long as the process lives.
  *
  * @category models
@@ -431,6 +444,15 @@ export interface Verbs {
     filter: JobFilter,
     options?: CancelOptions
   ) => Effect.Effect<ReadonlyArray<string>, StoreError | WaitInTransaction>
+
+  /**
+   * Makes a run that ended without success (a dead letter, or a cancelled one) go again: the same run, with its id, payload and policies, from
+   * its first attempt. It waits for its turn as a new run would. One that is going stays as it is; one that succeeded is refused.
+   */
+  readonly redrive: (run: string) => Effect.Effect<Run.Run, RunNotFound | InvalidOption | StoreError>
+
+  /** `redrive` for all dead letters that match (see `Run.dead`); returns their ids. A run whose unique key another run has by now is left. */
+  readonly redriveAll: (filter: RedriveFilter) => Effect.Effect<ReadonlyArray<string>, InvalidOption | StoreError>
 
   /** Plans a paused job again, from now on, or with `catchUp` from where the pause began, by its catch-up policy. */
   readonly resume: (

@@ -88,6 +88,8 @@ export type SchedulerEvent =
   }
   /** Its handler asked to be run again later, or its payload is of a newer version than this node knows; the attempt does not count. */
   | OfRun & { readonly _tag: "RunSnoozed"; readonly readyAt: DateTime.Utc }
+  /** It had ended, and goes again from its first attempt. */
+  | OfRun & { readonly _tag: "RunRedriven" }
   /** The run is over. */
   | OfRun & {
     readonly _tag: "RunEnded"
@@ -160,6 +162,7 @@ const all: { readonly [K in Kind]: true } = {
   RunStarted: true,
   RunRetrying: true,
   RunSnoozed: true,
+  RunRedriven: true,
   RunEnded: true,
   RunReleased: true,
   RunRefused: true,

@@ -23,6 +23,7 @@ import { explain } from "./explain.ts"
 import * as Jobs from "./jobs.ts"
 import { find } from "./lookup.ts"
 import * as Pausing from "./pausing.ts"
+import { redrive, redriveAll, type RedriveFilter } from "./redrive.ts"
 import { release, type ReleaseOptions } from "./release.ts"
 import { remove, type RemoveOptions } from "./removal.ts"
 import { result, resultOf } from "./results.ts"
@@ -129,6 +130,8 @@ export const make = (core: Core) => {
       ),
     cancel: (run: string, options?: CancelOptions) =>
       Effect.andThen(refuseInTransaction("cancel"), Effect.map(cancelRun(core, run, options ?? {}), viewedRun)),
+    redrive: (run: string) => Effect.map(Effect.tap(redrive(core, run), core.reacted), viewedRun),
+    redriveAll: (filter: RedriveFilter) => Effect.tap(redriveAll(core, filter), core.reacted),
     runs: Effect.fnUntraced(function*(options: RunsOptions = {}) {
       const { after, limit = 100, ...query } = options
       const from = after === undefined
