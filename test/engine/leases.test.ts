@@ -1,36 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Scope } from "effect"
-import { JobStore, MemoryJobStore, SchedulerError } from "effect-scheduler"
 import { TestClock } from "effect/testing"
+import { link, shared, times } from "../support/cluster.ts"
 import { start, withVerbs, Work, world } from "../support/world.ts"
-
-/** A memory store that several nodes share, as a database is shared by processes. */
-const shared = Effect.map(
-  MemoryJobStore.make(),
-  (store) => withVerbs(store, (inner) => ({ capabilities: { ...inner.capabilities, shared: true } }))
-)
-
-const times = { lease: "20 seconds", beat: "5 seconds", reap: "5 seconds" } as const
-
-/** One node's view of a store that can be cut off from it, as by a lost network. */
-const link = (store: JobStore.Service) => {
-  const state = { cut: false }
-  const gone = new SchedulerError.StoreError({ verb: "test", retryable: true, message: "cut off" })
-  const cut = <A>(verb: Effect.Effect<A, SchedulerError.StoreError>) =>
-    Effect.suspend((): Effect.Effect<A, SchedulerError.StoreError> => state.cut ? Effect.fail(gone) : verb)
-  return {
-    state,
-    store: withVerbs(store, (inner) => ({
-      due: (request) => cut(inner.due(request)),
-      commit: (request) => cut(inner.commit(request)),
-      claim: (request) => cut(inner.claim(request)),
-      settle: (request) => cut(inner.settle(request)),
-      beat: (request) => cut(inner.beat(request)),
-      reap: (request) => cut(inner.reap(request)),
-      leave: (request) => cut(inner.leave(request))
-    }))
-  }
-}
 
 describe("leases", () => {
   it.effect("a node that is cut off loses its run after one lease; its late outcome is refused; it ends what was taken", () =>
