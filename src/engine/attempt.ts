@@ -64,9 +64,17 @@ export const startAttempt = (core: Core, running: Running): void => {
   if (earlier === undefined) return begin(core, running)
   // The run was taken from this node, which claimed it again before its earlier attempt has ended: one after the other.
   earlier.ended ??= []
-  earlier.ended.push(() => begin(core, running))
+  earlier.ended.push(() => beginLate(core, running))
   // Last, because all that follows from it may happen before the call returns.
   stop(earlier, "lost")
+}
+
+/** A claim that had to wait may have been taken with the lease, while no beat came through to say so: then it is put back, or refused. */
+const beginLate = (core: Core, running: Running): void => {
+  const at = core.clock.currentTimeMillisUnsafe()
+  if (running.stop !== undefined || at - (running.row.claimed ?? at) < core.settings.beat) return begin(core, running)
+  const policy = Option.getOrElse(Policy.decode(running.row.policy), () => Policy.defaults)
+  conclude(core, running, policy, null, { ended: { _tag: "Snoozed", until: at } })
 }
 
 const begin = (core: Core, running: Running): void => {
