@@ -270,7 +270,7 @@ export const make = <
     retry,
     overlap: typeof overlap === "function" ? overlap : undefined,
     executor: executor ?? "default",
-    policy: { ...policy, overlap: typeof overlap === "function" ? "byTask" : overlap },
+    policy: overlap === undefined ? policy : { ...policy, overlap: typeof overlap === "function" ? "byTask" : overlap },
     version: version ?? 1,
     upgrade
   })

@@ -56,20 +56,8 @@ export class Checker {
   see(happening: Happening, at: number): void {
     this.seen[happening._tag] = (this.seen[happening._tag] ?? 0) + 1
     switch (happening._tag) {
-      case "inserted": {
-        const { row } = happening
-        this.timelines.set(keyOf(row.id, row.incarnation), {
-          job: row.id,
-          trigger: row.trigger,
-          anchor: row.anchor,
-          since: -Infinity,
-          over: row.state === "paused" ? -Infinity : undefined,
-          required: [],
-          fired: [],
-          stretches: []
-        })
-        return
-      }
+      case "inserted":
+        return this.added(happening.row)
       case "committed":
         return this.committed(happening.change, happening.now)
       case "enqueued":
@@ -162,6 +150,19 @@ export class Checker {
     this.violations.push(violation)
   }
 
+  private added(row: JobStore.JobRow): void {
+    this.timelines.set(keyOf(row.id, row.incarnation), {
+      job: row.id,
+      trigger: row.trigger,
+      anchor: row.anchor,
+      since: -Infinity,
+      over: row.state === "paused" ? -Infinity : undefined,
+      required: [],
+      fired: [],
+      stretches: []
+    })
+  }
+
   private committed(change: JobStore.Change, now: number): void {
     const { cancel, incarnation, job, runs, update, verdicts } = change
     const timeline = this.timelines.get(keyOf(job, incarnation))
@@ -172,10 +173,11 @@ export class Checker {
       timeline.fired.push(run.nominal!)
     }
     for (const { from, to } of verdicts) timeline.stretches.push({ from: from ?? -Infinity, to })
-    if (update._tag === "Delete") {
+    if (update._tag === "Delete" || update._tag === "Renew") {
       this.require(timeline, now)
       timeline.over = -Infinity
       if (cancel !== null) this.removals.set(cancel.by, keyOf(job, incarnation))
+      if (update._tag === "Renew") this.added({ ...update.row, id: job })
     } else if (update._tag === "Replace") {
       const { row } = update
       const isNew = row.trigger !== timeline.trigger || row.anchor !== timeline.anchor
