@@ -5,7 +5,7 @@ import { Clock, Effect, Layer, Schedule, type Scope } from "effect"
 import { FiberExecutor, JobStore, Scheduler } from "effect-scheduler"
 import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
-import { mkdtempSync, rmSync } from "node:fs"
+import { mkdtempSync, rmSync, statSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -35,14 +35,19 @@ const times = { lease: "4 seconds", beat: "1 second", grace: "2 seconds" } as co
 
 const now = Clock.currentTimeMillis
 
+type Child = ChildProcess & { readonly journal: string }
+
 /** A process of ours, that ends with the scope. */
 const started = (orders: Orders) =>
   Effect.acquireRelease(
     Effect.sync(() =>
-      spawn(
-        process.execPath,
-        ["--conditions=source", "--disable-warning=ExperimentalWarning", program, JSON.stringify(orders)],
-        { stdio: ["ignore", "ignore", "inherit"] }
+      Object.assign(
+        spawn(
+          process.execPath,
+          ["--conditions=source", "--disable-warning=ExperimentalWarning", program, JSON.stringify(orders)],
+          { stdio: ["ignore", "ignore", "inherit"] }
+        ),
+        { journal: orders.journal }
       )
     ),
     ended("SIGKILL")
@@ -58,10 +63,13 @@ const ended = (signal: NodeJS.Signals) => (child: ChildProcess) =>
 
 const isGone = ({ exitCode, signalCode }: ChildProcess) => exitCode !== null || signalCode !== null
 
+/** Whether it has begun to work, which it writes down first. */
+const isUp = ({ journal }: Child) => (statSync(journal, { throwIfNoEntry: false })?.size ?? 0) > 0
+
 /** One that ended by itself, as one does that finds no store when it starts, is started again. */
 const revive = Effect.fnUntraced(function*(
-  children: Array<ChildProcess>,
-  start: Effect.Effect<ChildProcess, never, Scope.Scope>
+  children: Array<Child>,
+  start: Effect.Effect<Child, never, Scope.Scope>
 ) {
   for (const [at, child] of children.entries()) if (isGone(child)) children[at] = yield* start
 })
@@ -69,8 +77,8 @@ const revive = Effect.fnUntraced(function*(
 /** Every so often something happens to one of them, until the end. */
 const chaos = Effect.fnUntraced(function*(
   choices: Random,
-  children: Array<ChildProcess>,
-  start: Effect.Effect<ChildProcess, never, Scope.Scope>,
+  children: Array<Child>,
+  start: Effect.Effect<Child, never, Scope.Scope>,
   until: number,
   happened: Record<string, number>
 ) {
@@ -80,6 +88,8 @@ const chaos = Effect.fnUntraced(function*(
     yield* revive(children, start)
     const at = choices.int(0, children.length - 1)
     const child = children[at]!
+    // it takes them longer to start than to be ended
+    if (!isUp(child) && choices.chance(0.8)) continue
     const dice = choices.int(0, 99)
     if (dice < 70) {
       const signal = dice < 50 ? "SIGKILL" : "SIGTERM"
@@ -140,7 +150,7 @@ export const rush = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
   )
 
   const happened: Record<string, number> = {}
-  const children: Array<ChildProcess> = []
+  const children: Array<Child> = []
   const clocks = choices.fork("clocks")
   let count = 0
   const start = Effect.suspend(() => {
@@ -149,7 +159,7 @@ export const rush = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
     return started({ name, place, seed, times, ahead, journal: join(directory, `${name}.journal`) })
   })
   for (let n = 0; n < options.processes; n++) children.push(yield* start)
-  yield* eventually("up", Effect.sync(() => read(directory).length >= options.processes))
+  yield* eventually("up", Effect.sync(() => children.every(isUp)))
 
   const from = yield* now
   const until = from + seconds * 1000
