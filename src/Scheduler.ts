@@ -72,10 +72,13 @@ import {
   type RemovalTimeout,
   type RunFailed,
   type RunNotFound,
+  type SnapshotError,
   type StoreError,
   type WaitInTransaction
 } from "./SchedulerError.ts"
 import type { EventFilter, Kind, Of, SchedulerEvent } from "./SchedulerEvent.ts"
+import type { SchedulerEvent } from "./SchedulerEvent.ts"
+import type * as Snapshot from "./Snapshot.ts"
 import * as MemoryJobStore from "./stores/MemoryJobStore.ts"
 import type * as Task from "./Task.ts"
 import * as Trigger from "./Trigger.ts"
@@ -542,6 +545,28 @@ export interface Verbs {
   ) => Effect.Effect<Run.Run, RunNotFound | StoreError | WaitInTransaction>
 
   readonly runs: (options?: RunsOptions) => Effect.Effect<ReadonlyArray<Run.Run>, StoreError>
+
+  /**
+   * The jobs as lines of text, one for each after a header: with their triggers and policies, state, pause and one-time exceptions, and how
+   * far they are decided; quarantined ones as they are. See `Snapshot`. Bounded memory, however many there are.
+   *
+   * To move jobs, `pauseNode` first on every node of the store, so that nothing is decided in between; import them elsewhere; `removeAll` them
+   * here with `running: "leave"`, and `resumeNode`: runs that are queued already are carried out here, all that comes due later there.
+   */
+  readonly exportJobs: (filter?: JobFilter) => Stream.Stream<string, StoreError>
+
+  /**
+   * Adds the jobs of an export, so that they go on where they stood: what came due meanwhile is caught up by policy, and what was decided is not
+   * decided again. A job comes in wholly or not at all; a line that is refused ends the import, with those before it in. Importing again
+   * goes on where that was: a job that is there already, the same incarnation, is no conflict.
+   *
+   * `conflict`, for another job under the id: `"fail"` (default) with `JobConflict`; `"keep"` it; `"update"` its definition and keep its state and
+   * cursor, as `schedule` does; `"replace"` it by what the line says (of the same incarnation, its cursor does not go back).
+   */
+  readonly importJobs: <E = never, R = never>(
+    lines: Iterable<string> | Stream.Stream<string, E, R>,
+    options?: { readonly conflict?: Job.Conflict | undefined }
+  ) => Effect.Effect<Snapshot.Imported, SnapshotError | JobConflict | StoreError | E, R>
 
   /** Says why an instant of a job did, or did not, run. */
   readonly explain: (

@@ -144,6 +144,28 @@ export class CompletionRefused extends Schema.TaggedError<CompletionRefused>()("
 }
 
 /**
+ * A line of an import was refused. The jobs of the lines before it are in; nothing is of this one, and of those after it.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class SnapshotError extends Schema.TaggedError<SnapshotError>()("SnapshotError", {
+  /** The first line is 1. */
+  line: Schema.Int,
+  /** The field within the line, for example `next.due`; empty for the line as a whole. */
+  field: Schema.String,
+  /** The value that was refused, as text. */
+  value: Schema.String,
+  /** What would have been right. */
+  expected: Schema.String
+}) {
+  override get message() {
+    const field = this.field === "" ? "" : `, ${this.field}`
+    return `Line ${this.line}${field}: got ${this.value}, expected ${this.expected}`
+  }
+}
+
+/**
  * The store could not carry out a verb.
  *
  * **Details**

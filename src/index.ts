@@ -26,6 +26,9 @@ export * as Run from "./Run.ts"
 /** What was decided about an occurrence. */
 export * as Verdict from "./Verdict.ts"
 
+/** All jobs of a store as lines of text. */
+export * as Snapshot from "./Snapshot.ts"
+
 /** The contract of the places where jobs live. */
 export * as JobStore from "./JobStore.ts"
 

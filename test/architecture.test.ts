@@ -20,7 +20,7 @@ const modules = readdirSync(root, { recursive: true, encoding: "utf8" })
 const roomOf = (file: string): string => {
   const [first] = file.split("/")
   if (file.includes("/")) return first!
-  if (/^(Task|Trigger|Job|Policy|Continuation|Run|Verdict)\.ts$/.test(file)) return "words"
+  if (/^(Task|Trigger|Job|Policy|Continuation|Run|Verdict|Snapshot)\.ts$/.test(file)) return "words"
   if (/^(JobStore|Executor)\.ts$/.test(file)) return "contracts"
   if (/^Scheduler(Event|Error)\.ts$/.test(file)) return "words"
   if (/^(Scheduler|DeclaredJobs)\.ts$/.test(file)) return "face"

@@ -141,7 +141,8 @@ const decideQuarantine = (core: Core, row: JobStore.JobRow, successor: Trigger.T
   return { cursor, verdicts, runs: [], cancel: null }
 }
 
-const redefine = Effect.fnUntraced(
+/** Gives a job another definition; equal ones write nothing. */
+export const redefine = Effect.fnUntraced(
   function*(core: Core, stored: JobStore.JobRow, defined: Defined, trigger: Trigger.Trigger, at: number) {
     const same = (Object.keys(defined) as Array<keyof Defined>).every((key) => stored[key] === defined[key])
     if (same && stored.state !== "quarantined") return undefined

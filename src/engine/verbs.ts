@@ -4,6 +4,7 @@
 import * as Clock from "effect/Clock"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
+import type * as Stream from "effect/Stream"
 import { toInstant } from "../internal/instant.ts"
 import * as Job from "../Job.ts"
 import type { JobRow, RunRow } from "../JobStore.ts"
@@ -29,6 +30,7 @@ import { remove, type RemoveOptions } from "./removal.ts"
 import { result, resultOf } from "./results.ts"
 import * as Runs from "./runs.ts"
 import { type JobFilter, select } from "./selection.ts"
+import { exportJobs, importJobs } from "./snapshot.ts"
 
 /** See `Scheduler.PauseOptions`. */
 interface PauseOptions {
@@ -140,6 +142,11 @@ export const make = (core: Core) => {
       const rows = yield* core.store.runs({ ...given(query), ...from, limit })
       return rows.map(viewedRun)
     }),
+    exportJobs: (filter: JobFilter = {}) => exportJobs(core, filter),
+    importJobs: <E, R>(
+      lines: Iterable<string> | Stream.Stream<string, E, R>,
+      options?: { readonly conflict?: Job.Conflict | undefined }
+    ) => Effect.tap(importJobs(core, lines, options?.conflict ?? "fail"), core.reacted),
     explain: (id: string, instant: DateTime.DateTime) => explain(core, id, instant)
   })
 }
