@@ -77,7 +77,6 @@ import {
   type WaitInTransaction
 } from "./SchedulerError.ts"
 import type { EventFilter, Kind, Of, SchedulerEvent } from "./SchedulerEvent.ts"
-import type { SchedulerEvent } from "./SchedulerEvent.ts"
 import type * as Snapshot from "./Snapshot.ts"
 import * as MemoryJobStore from "./stores/MemoryJobStore.ts"
 import type * as Task from "./Task.ts"

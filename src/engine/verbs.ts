@@ -71,7 +71,7 @@ export const make = (core: Core) => {
       (open) => open === undefined ? Effect.void : Effect.fail(new WaitInTransaction({ verb }))
     )
 
-  return inTimeOf(core, {
+  const verbs = inTimeOf(core, {
     schedule: (task: Task.Any, definition: Definition) => changed(Jobs.schedule(core, task, definition)),
     scheduleAll: (task: Task.Any, definitions: ReadonlyArray<Definition>) =>
       Effect.tap(Effect.map(Jobs.scheduleAll(core, task, definitions), (rows) => rows.map(viewed)), core.reacted),
@@ -142,13 +142,13 @@ export const make = (core: Core) => {
       const rows = yield* core.store.runs({ ...given(query), ...from, limit })
       return rows.map(viewedRun)
     }),
-    exportJobs: (filter: JobFilter = {}) => exportJobs(core, filter),
     importJobs: <E, R>(
       lines: Iterable<string> | Stream.Stream<string, E, R>,
       options?: { readonly conflict?: Job.Conflict | undefined }
     ) => Effect.tap(importJobs(core, lines, options?.conflict ?? "fail"), core.reacted),
     explain: (id: string, instant: DateTime.DateTime) => explain(core, id, instant)
   })
+  return { ...verbs, exportJobs: (filter: JobFilter = {}) => exportJobs(core, filter) }
 }
 
 /** Whoever calls a verb has the time of his machine; what it does has the store's. */
