@@ -6,7 +6,7 @@ import * as Result from "effect/Result"
 import type * as JobStore from "../JobStore.ts"
 import { type InvalidOption, JobNotFound, type StoreError } from "../SchedulerError.ts"
 import { announce } from "./announce.ts"
-import { stopGoing } from "./cancel.ts"
+import { heldFor, stopGoing } from "./cancel.ts"
 import { type Core, now, wakeWorkers } from "./core.ts"
 import { decide, type Decision, read } from "./decide.ts"
 import { followCancelled } from "./following.ts"
@@ -60,11 +60,12 @@ export const change = Effect.fnUntraced(function*(
 
 /** Whether the change was made; then everybody whom it concerns is told. */
 const commit = Effect.fnUntraced(function*(core: Core, row: JobStore.JobRow, change: JobStore.Change, at: number) {
+  const held = heldFor(core, change)
   const [answer] = yield* core.store.commit({ changes: [change], now: at })
   if (answer !== "ok") return false
   core.planWake.openUnsafe()
   if (change.runs.length > 0) wakeWorkers(core)
-  if (change.cancel !== null) stopGoing(core, change)
+  stopGoing(core, change, at, held)
   followCancelled(core, row, change)
   if (core.events.heard()) announce(core, row, change, at)
   return true

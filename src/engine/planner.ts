@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type * as JobStore from "../JobStore.ts"
 import { announce } from "./announce.ts"
-import { stopGoing } from "./cancel.ts"
+import { heldFor, stopGoing } from "./cancel.ts"
 import { type Core, now, waitFor, wakeWorkers } from "./core.ts"
 import { decide, read, type Unreadable } from "./decide.ts"
 import { followCancelled } from "./following.ts"
@@ -55,6 +55,7 @@ const planAll = Effect.fnUntraced(function*(
     }
   }
   if (changes.length === 0) return
+  const held = changes.map((change) => heldFor(core, change))
   const answers = yield* core.store.commit({ changes, now: at })
   let queued = false
   for (let i = 0; i < changes.length; i++) {
@@ -63,7 +64,7 @@ const planAll = Effect.fnUntraced(function*(
     const change = changes[i]!
     queued ||= change.runs.length > 0
     if (core.events.heard()) announce(core, jobs[i]!, change, at)
-    if (change.cancel !== null) stopGoing(core, change)
+    stopGoing(core, change, at, held[i]!)
     followCancelled(core, jobs[i]!, change)
   }
   if (queued) wakeWorkers(core)

@@ -10,7 +10,7 @@ import { backfillFamily, CurrentRun } from "../Run.ts"
 import { JobNotFound, RemovalTimeout, type StoreError } from "../SchedulerError.ts"
 import * as Trigger from "../Trigger.ts"
 import { cancelBackfill } from "./backfill.ts"
-import { awaitEnd, stopGoing } from "./cancel.ts"
+import { awaitEnd, heldFor, stopGoing } from "./cancel.ts"
 import { type Core, now } from "./core.ts"
 import { decideAgainst } from "./decide.ts"
 import { followCancelled } from "./following.ts"
@@ -111,15 +111,14 @@ export const removeRow = Effect.fnUntraced(function*(
     const families = [row.incarnation, backfillFamily(row.incarnation)]
     const isOwn = own !== undefined && own.row.job === row.id && families.includes(own.row.incarnation!)
     if (isOwn) own.exempt = true
+    const held = heldFor(core, change)
     const [answer] = yield* core.store.commit({ changes: [change], now: at }).pipe(
       Effect.onError(() => Effect.sync(() => isOwn && (own.exempt = false)))
     )
     if (answer !== "ok") continue
     if (core.events.heard()) core.events.publish(at, { _tag: "JobRemoved", job: id })
-    if (change.cancel !== null) {
-      stopGoing(core, change)
-      yield* cancelBackfill(core, row, change.cancel)
-    }
+    stopGoing(core, change, at, held)
+    if (change.cancel !== null) yield* cancelBackfill(core, row, change.cancel)
     followCancelled(core, row, change)
     return row
   }

@@ -202,6 +202,38 @@ describe("nextEvent", () => {
   })
 })
 
+describe("RunEnded", () => {
+  it.effect("tells of each run of a job that is removed, or makes room, exactly once: running, queued, waiting", () => {
+    const w = world()
+    w.behave = () => Effect.never
+    return Effect.gen(function*() {
+      const scheduler = yield* Scheduler.Scheduler
+      const ended: Array<string> = []
+      yield* scheduler.subscribe({ kinds: ["RunEnded"] }).pipe(
+        Stream.runForEach((event) =>
+          Effect.sync(() => event._tag === "RunEnded" && ended.push(`${event.run} ${event.outcome}`))
+        ),
+        Effect.forkChild({ startImmediately: true })
+      )
+      const a = { id: "a", payload: { name: "a" }, trigger: Trigger.interval("10 seconds") }
+      yield* scheduler.schedule(Work, { ...a, overlap: { queueAll: 3 } })
+      yield* TestClock.adjust("30 seconds")
+      yield* scheduler.remove("a")
+      yield* turns
+      const queued = yield* scheduler.runs({ job: "a" })
+      assert.lengthOf(queued, 3)
+      assert.deepStrictEqual(ended.toSorted(), queued.map(({ id }) => `${id} cancelled`).toSorted())
+      ended.length = 0
+      yield* scheduler.schedule(Work, { ...a, id: "b", overlap: "cancelRunning" })
+      yield* TestClock.adjust("30 seconds")
+      yield* turns
+      const runs = yield* scheduler.runs({ job: "b", going: false })
+      assert.lengthOf(runs, 2)
+      assert.deepStrictEqual(ended.toSorted(), runs.map(({ id }) => `${id} cancelled`).toSorted())
+    }).pipe(Effect.provide(inMemory(w)))
+  })
+})
+
 describe("watch", () => {
   it.effect("hears everything from the start to the end, and what it does wrong harms nobody", () =>
     Effect.gen(function*() {
