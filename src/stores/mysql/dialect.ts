@@ -82,6 +82,7 @@ export const make = ({ isMariaDb, readsCommitted }: Server): Dialect => {
     },
     // tables are small at first, and would be read as a whole
     each: "STRAIGHT_JOIN",
+    by: (index) => `FORCE INDEX (${index})`,
     // neither may look up the rows of a subquery in an index when it writes
     among: (columns, values) => {
       const names = columns.map(({ name }) => name).join(", ")

@@ -67,6 +67,7 @@ export const dialect: Dialect = {
   batch: () => 5000,
   rows,
   each: "CROSS JOIN",
+  by: () => "",
   among: undefined,
   update: ({ on, set, table }) => ({
     head: literal(`UPDATE ${table} AS t SET ${Object.entries(set).map((pair) => pair.join(" = ")).join(", ")} FROM`),

@@ -29,6 +29,8 @@ export interface Database {
   readonly ns: string
   /** Joins a table to rows: it is looked up in an index for each of them. */
   readonly each: Fragment
+  /** By which of its indexes. */
+  readonly by: (index: string) => Fragment
   readonly jobs: Fragment
   readonly runs: Fragment
   readonly verdicts: Fragment
@@ -65,6 +67,7 @@ export const make = (sql: SqlClient, options: Tables & { readonly namespace: str
     dialect: options.dialect,
     ns: options.namespace,
     each: sql.literal(options.dialect.each),
+    by: (index) => sql.literal(options.dialect.by(options.prefix + index)),
     jobs: table("jobs"),
     runs: table("runs"),
     verdicts: table("verdicts"),

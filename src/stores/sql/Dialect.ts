@@ -32,6 +32,8 @@ export interface Dialect {
 
   /** Joins a table to rows, in this order: a table that is read through locks what it passes by. */
   readonly each: string
+  /** Follows a table that is joined to rows: the index in which it is looked up, where the database may choose another one. */
+  readonly by: (index: string) => string
 
   /**
    * The condition that the columns have the values of one of the rows, for statements that write. `undefined` where a subquery of `rows` does

@@ -4,8 +4,12 @@
  * @since 0.1.0
  */
 import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as Random from "effect/Random"
+import * as Schedule from "effect/Schedule"
 import type { SqlError } from "effect/sql/SqlError"
 import { isSqlError } from "effect/sql/SqlError"
 import { StoreError } from "../../SchedulerError.ts"
@@ -37,8 +41,15 @@ export const storeError = (
 const wasOvertaken = ({ reason }: SqlError): boolean =>
   reason._tag === "UniqueViolation" || reason._tag === "DeadlockError"
 
-/** So many times in a row only a program that does nothing else is overtaken. */
-const mostAttempts = 10
+/**
+ * So many times in a row only a program that does nothing else is overtaken. Those who stood in each other's way come back one by one, at
+ * random, within a tenth of a second each time.
+ */
+const beginningAgain = Schedule.exponential("1 millis").pipe(
+  Schedule.modifyDelay(({ duration }) => Effect.succeed(Duration.min(duration, Duration.millis(100)))),
+  Schedule.modifyDelay(({ duration }) => Effect.map(Random.next, (part) => Duration.times(duration, part))),
+  Schedule.upTo({ times: 12 })
+)
 
 /**
  * A verb with the errors of the contract.
@@ -56,7 +67,12 @@ export const refined = ({ dialect, sql }: Database) => {
   const { isTransient, undoesTransaction } = dialect
   return <A>(verb: string, statements: Sql<A>): Effect.Effect<A, StoreError> => {
     const once = Effect.catchCause(statements, (cause) => Effect.failCause(withoutBrokenRollback(cause)))
-    const begunAgain = Effect.retry(once, { times: mostAttempts, while: wasOvertaken })
+    // a database does not wait for the clock of a test
+    const begunAgain = Effect.flatMap(Clock.Clock, (clock) =>
+      Effect.provideService(once, Clock.Clock, clock).pipe(
+        Effect.retry({ schedule: beginningAgain, while: wasOvertaken }),
+        Effect.provideService(Clock.Clock, Clock.Clock.defaultValue())
+      ))
     const again = (error: SqlError) =>
       !undoesTransaction(error) ? begunAgain : Effect.flatMap(
         Effect.serviceOption(sql.transactionService),

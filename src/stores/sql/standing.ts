@@ -96,7 +96,7 @@ export interface Standings {
 }
 
 export const make = (db: Database): Standings => {
-  const { dialect, each, ns, runs, sql } = db
+  const { by, dialect, each, ns, runs, sql } = db
   const columns = sql.literal(Table.names(row.columns, "r"))
   const lock = sql.literal(dialect.forUpdate("r", "id"))
   const update = dialect.update({
@@ -166,12 +166,13 @@ export const make = (db: Database): Standings => {
     )
 
   const isGoing = sql`r.job = k.job AND r.incarnation = k.incarnation AND r.finished IS NULL`
+  const runsOfJob = sql`${allRuns} ${by("runs_job")}`
   const goingOf = (wanted: Iterable<Families.Family>) =>
     forRows(
       db,
       Families.columns,
       Array.from(wanted, Families.encode),
-      (rows) => select(sql`${rows} k ${each} ${allRuns}`, isGoing)
+      (rows) => select(sql`${rows} k ${each} ${runsOfJob}`, isGoing)
     )
 
   const write = (standings: ReadonlyArray<Standing>): Sql<void> =>

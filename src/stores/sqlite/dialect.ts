@@ -53,6 +53,7 @@ export const dialect: Dialect = {
   batch: (width) => Math.min(mostRows, 2 ** Math.floor(Math.log2(mostParameters / width))),
   rows,
   each: "CROSS JOIN",
+  by: () => "",
   among: undefined,
   update: ({ on, set, table }) => ({
     head: literal(`UPDATE ${table} AS t SET ${Object.entries(set).map((pair) => pair.join(" = ")).join(", ")} FROM`),
