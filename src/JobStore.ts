@@ -120,7 +120,8 @@ export type RunState = "ready" | "waiting" | "blocked" | "running" | "done"
  * **Details**
  *
  * A run takes its places one after another, in ascending order of keys, and keeps those it has while it is `blocked` for the next. As all
- * take them in this order, no two wait for each other; and as each waits under one key only, those that need other places pass it by. It
+ * take them in this order, no two wait for each other; and as each waits under one key only, those that need other places pass it by. In
+ * each queue it stands from when it came to it, so that a key with many runs in wait does not stand in the way of another key's. It
  * gives its places back when it is done, and when it is to wait for an instant (`waiting`); a claim that is handed back keeps them.
  *
  * @category models
@@ -564,8 +565,9 @@ export interface Service {
    * Records how attempts ended. Whenever runs end, by whatever verb, others move up. That happens once all runs that the verb ends have
    * ended, and before `follow` is enqueued:
    *
-   * 1. Where places are free, those that wait under the key take them: by what their `orderAt` would be, then id, up to the first for
-   *    which its own limit is still full. The greatest key is served first. Whoever has all places is ready.
+   * 1. Where places are free, those that wait under the key take them, up to the first for which its own limit is still full: by the
+   *    `orderAt` that they would have had when they came to wait there, then id. The greatest key is served first. Whoever has all
+   *    places is ready, with `orderAt = now - boost`.
    * 2. The blocked runs of the same job's incarnation (by `planned`, then id, up to the first that must stay) pass while their `serial`
    *    allows it: they are waiting, if their `readyAt` is beyond `now`; else they take their places; else they are ready with `orderAt =
    *    planned - boost`.

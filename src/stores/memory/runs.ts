@@ -409,6 +409,8 @@ export class Runs {
     for (const { row } of hints.left) for (const { key } of row.limits) keys.add(key)
     for (const run of this.places.next(keys)) {
       this.exit(run)
+      // in the next queue it stands from now on, or those of one key could stand in the way of all others
+      run.rank = now - run.row.boost
       this.seat(run)
       this.enter(run)
       hints.ready = true

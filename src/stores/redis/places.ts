@@ -182,7 +182,7 @@ local function isFull(run)
 end
 
 -- those who wait under a limit take the places that are free now; who has more places already goes first
-local function serve()
+local function serve(now)
   local keys, seen = {}, {}
   for _, limits in ipairs(vacated) do
     for _, limit in ipairs(limits) do
@@ -196,12 +196,12 @@ local function serve()
       local id = call('ZRANGE', queueOf(key), 0, 0)[1]
       local run = id and load(id)
       if not run or call('SCARD', placesOf(key)) >= run.limits[run.places + 1].max then break end
-      local rank = run.rank
       leave(id, run)
+      -- in the next queue it stands from now on, or those of one key could stand in the way of all others
       if takePlaces(id, run) then
-        queue(id, run, rank + run.boost)
+        queue(id, run, now)
       else
-        run.rank = rank
+        run.rank = now - run.boost
         enter(id, run)
       end
       hints.ready = true
@@ -211,7 +211,7 @@ end
 
 -- lets blocked runs move up where runs have ended, or given their places back; of a family up to the first that must stay
 local function promote(now)
-  serve()
+  serve(now)
   local passed = {}
   for _, family in ipairs(freed) do
     while true do

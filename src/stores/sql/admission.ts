@@ -274,7 +274,12 @@ export const make = (db: Database): Admission => {
   })
 
   /** Those who wait for places that are free now take them. */
-  const serve = Effect.fnUntraced(function*(left: ReadonlyArray<Left>, taken: Map<string, number>, hints: Hints) {
+  const serve = Effect.fnUntraced(function*(
+    left: ReadonlyArray<Left>,
+    taken: Map<string, number>,
+    now: number,
+    hints: Hints
+  ) {
     if (left.length === 0) return
     const freed = new Map<string, number>()
     for (const { limits } of left) for (const { key } of limits) freed.set(key, (freed.get(key) ?? 0) + 1)
@@ -287,7 +292,13 @@ export const make = (db: Database): Admission => {
     for (const { key, limit } of wanted) {
       let queue: typeof found = queues.get(key) ?? []
       while (queue.length > 0) {
-        const advanced = queue.map(({ run }) => ({ ...run, from: run.at, at: takePlaces(run.limits, run.at, taken) }))
+        // in the next queue it stands from now on, or those of one key could stand in the way of all others
+        const advanced = queue.map(({ run }) => ({
+          ...run,
+          from: run.at,
+          at: takePlaces(run.limits, run.at, taken),
+          rank: now - run.boost
+        }))
         const stays = advanced.findIndex(({ at, from }) => at === from)
         seated.push(...stays < 0 ? advanced : advanced.slice(0, stays))
         if (stays >= 0 || queue.length < limit) break
@@ -352,7 +363,7 @@ export const make = (db: Database): Admission => {
 
   const succeed = Effect.fnUntraced(function*(left: ReadonlyArray<Left>, now: number, hints: Hints) {
     const taken = new Map<string, number>()
-    yield* serve(left.filter(Places.hasLimits), taken, hints)
+    yield* serve(left.filter(Places.hasLimits), taken, now, hints)
     yield* follow(Families.familiesOf(left.filter(({ state }) => state === "done")), taken, now, hints)
   })
 

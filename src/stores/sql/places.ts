@@ -51,7 +51,7 @@ export interface Places {
     wanted: ReadonlyArray<
       { readonly key: string; readonly limit: number; readonly after?: { readonly id: string; readonly rank: number } }
     >
-  ) => Sql<ReadonlyArray<{ readonly key: string; readonly run: Seated }>>
+  ) => Sql<ReadonlyArray<{ readonly key: string; readonly run: Seated & { readonly boost: number } }>>
 }
 
 export const make = (db: Database): Places => {
@@ -68,7 +68,7 @@ export const make = (db: Database): Places => {
     const beyond = after === undefined
       ? sql``
       : sql`AND p.queued_at >= ${after.rank} AND (p.queued_at > ${after.rank} OR p.run > ${after.id})`
-    return sql`SELECT p.name, p.run, p.queued_at, r.limits FROM ${places} p ${each} ${runs} r
+    return sql`SELECT p.name, p.run, p.queued_at, r.boost, r.limits FROM ${places} p ${each} ${runs} r
       WHERE p.ns = ${ns} AND p.name = ${key} AND p.queued_at IS NOT NULL ${beyond} AND r.ns = ${ns} AND r.id = p.run
       ORDER BY p.queued_at, p.run LIMIT ${limit} ${latest}`
   }
@@ -121,8 +121,13 @@ export const make = (db: Database): Places => {
               .values
         ),
         (parts) =>
-          parts.flat().map(([key, id, rank, limits]) => {
-            const run = { id: id as string, rank: Number(rank), limits: limitsRow.decode([limits]).limits }
+          parts.flat().map(([key, id, rank, boost, limits]) => {
+            const run = {
+              id: id as string,
+              rank: Number(rank),
+              boost: Number(boost),
+              limits: limitsRow.decode([limits]).limits
+            }
             return { key: key as string, run: { ...run, at: run.limits.findIndex((limit) => limit.key === key) } }
           })
       )

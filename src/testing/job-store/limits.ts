@@ -48,7 +48,7 @@ export const limits = chapter("limits", {
     assert.deepEqual(idsOf(yield* claim(store, at(10))), [occurrence(job("j"), at(1)).id])
   },
 
-  "when one ends, the next takes its place: by what its orderAt would be, then id": function*(store) {
+  "when one ends, the next takes its place: by the orderAt it would have had, then id": function*(store) {
     yield* store.enqueue({
       runs: [
         limited("first", 1, [a1]),
@@ -83,7 +83,7 @@ export const limits = chapter("limits", {
     yield* claim(store, at(10))
     yield* end(store, "b1")
     assert.equal(yield* states(store, "a2", "a3", "b2"), "blocked blocked ready")
-    has(yield* runOf(store, "b2"), { orderAt: at(5) })
+    has(yield* runOf(store, "b2"), { orderAt: at(20) })
     yield* end(store, "a1")
     assert.equal(yield* states(store, "a2", "a3"), "ready blocked")
   },
@@ -114,6 +114,29 @@ export const limits = chapter("limits", {
     assert.deepEqual(idsOf(yield* claim(store, at(100))), ["a0", "b"])
   },
 
+  "keys take turns, however many runs each has in wait": function*(store) {
+    const t1: Limit = { key: "t", max: 1 }
+    const order: Array<string> = []
+    yield* store.enqueue({ runs: [0, 1, 2, 3, 4, 5].map((n) => limited(`a${n}`, n, [a1, t1])), now: at(10) })
+    for (let now = 20; now < 28; now++) {
+      if (now === 21) yield* store.enqueue({ runs: [0, 1].map((n) => limited(`b${n}`, 20, [b1, t1])), now: at(now) })
+      const [claimed] = yield* claim(store, at(now))
+      order.push(claimed!.id)
+      yield* store.settle({ settlements: [done(claimed!, at(now))], now: at(now) })
+    }
+    assert.deepEqual(order, ["a0", "a1", "b0", "a2", "b1", "a3", "a4", "a5"])
+    // and so they do where slots are scarce, not places
+    yield* store.enqueue({ runs: [6, 7, 8].map((n) => limited(`a${n}`, n, [a1])), now: at(30) })
+    yield* store.enqueue({ runs: [limited("b6", 29, [b1])], now: at(30) })
+    const second: Array<string> = []
+    for (let now = 31; now < 35; now++) {
+      const [claimed] = yield* claim(store, at(now), 1)
+      second.push(claimed!.id)
+      yield* store.settle({ settlements: [done(claimed!, at(now))], now: at(now) })
+    }
+    assert.deepEqual(second, ["a6", "b6", "a7", "a8"])
+  },
+
   "one that is claimed, handed back or taken away keeps its places": function*(store) {
     yield* store.beat({ id: "n1", host: "h", pid: 1, expiresAt: at(50) })
     yield* store.enqueue({ runs: [limited("x", 1, [a1]), limited("y", 2, [a1])], now: at(10) })
@@ -142,11 +165,11 @@ export const limits = chapter("limits", {
     assert.deepEqual([idsOf(runs), next], [[], at(200)])
     assert.equal(yield* states(store, "x", "later", "y"), "waiting blocked running")
     yield* end(store, "y", 110)
-    has(yield* runOf(store, "later"), { state: "ready", orderAt: at(40) })
+    has(yield* runOf(store, "later"), { state: "ready", orderAt: at(50) })
     assert.deepEqual(idsOf(yield* claim(store, at(300))), ["later"])
     assert.equal(yield* states(store, "x"), "blocked")
     yield* end(store, "later", 310)
-    has(yield* runOf(store, "x"), { state: "ready", orderAt: at(200) })
+    has(yield* runOf(store, "x"), { state: "ready", orderAt: at(310) })
   },
 
   "those whose instant comes together take their places by instant, then id": function*(store) {
@@ -176,7 +199,7 @@ export const limits = chapter("limits", {
     assert.equal((yield* store.due({ now: at(1000), limit: 9 })).jobs[0]!.going, 1)
     yield* claim(store, at(20))
     yield* end(store, "x")
-    has(yield* runOf(store, two!.id), { state: "ready", orderAt: at(2) })
+    has(yield* runOf(store, two!.id), { state: "ready", orderAt: at(20) })
   },
 
   "however a run ends, it gives its places back": function*(store) {
