@@ -120,6 +120,54 @@ export const WhenDone = Schema.Literals(["keep", "remove"])
 export type WhenDone = typeof WhenDone.Type
 
 /**
+ * How many runs may be ready or running at once, on all nodes together: of the task, and of each key.
+ *
+ * A run that finds no place waits in the queue of its key, and then in the task's; in each it stands from when it came to it. So with a limit
+ * for each key, keys take turns: one that has thousands of runs in wait does not stand in the way of another's single run.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export const Concurrency = Schema.Struct({
+  /** Of the task, whatever their jobs and keys. Where jobs differ in it, each run is held to its own. */
+  task: Schema.optionalKey(PositiveInt),
+  /** Of each key of the task. */
+  key: Schema.optionalKey(PositiveInt)
+}).check(Schema.makeFilter(({ key, task }) => key !== undefined || task !== undefined))
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type Concurrency = typeof Concurrency.Type
+
+/**
+ * How many runs may start in a time, on all nodes together: `burst` at once, and then one whenever a `limit`-th of `per` has passed. Each
+ * attempt counts.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export const Rate = Schema.Struct({
+  limit: PositiveInt,
+  /** Milliseconds. */
+  per: PositiveInt,
+  /** How many may start at once after a time of rest; `limit`, if left out. */
+  burst: Schema.optionalKey(PositiveInt),
+  /** Whether each key has a rate of its own. */
+  key: Schema.optionalKey(Schema.Boolean)
+})
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type Rate = typeof Rate.Type
+
+/** A name of up to so many characters fits into the keys of every store. */
+const maxKeyLength = 128
+
+/**
  * A job's policy as stored. Durations are whole milliseconds.
  *
  * @category models
@@ -143,6 +191,12 @@ export const Policy = Schema.Struct({
   /** The job is paused after so many failed runs in a row. */
   pauseAfter: Schema.NullOr(PositiveInt),
   whenDone: WhenDone,
+  concurrency: Schema.NullOr(Concurrency),
+  rate: Schema.NullOr(Rate),
+  /** A run is moved ahead in the queue by so much time. */
+  priority: Millis,
+  /** What a run is about, as the Task's `key` function says, or whoever defined it. */
+  key: Schema.NullOr(Schema.String.check(Schema.isMinLength(1), Schema.isMaxLength(maxKeyLength))),
   /** What follows each run. A caller says it with `Continuation`s, which name Tasks; here they are resolved. */
   followedBy: Schema.Array(Continuation.Stored)
 })
@@ -178,6 +232,10 @@ export const defaults: Decided = {
   maxAttempts: 1000,
   pauseAfter: null,
   whenDone: "keep",
+  concurrency: null,
+  rate: null,
+  priority: 0,
+  key: null,
   followedBy: []
 }
 
@@ -212,13 +270,33 @@ export interface Options {
   readonly pauseAfter?: number | undefined
   /** Default `"keep"`, and `"remove"` for a job that was given no id. See {@link WhenDone}. */
   readonly whenDone?: WhenDone | undefined
+  /** Default: no limit. `{}` takes back what the Task says. See {@link Concurrency}. */
+  readonly concurrency?: { readonly task?: number | undefined; readonly key?: number | undefined } | undefined
+  /** Default: no limit. `"none"` takes back what the Task says. See {@link Rate}. */
+  readonly rate?:
+    | {
+      readonly limit: number
+      readonly per: Duration.Input
+      readonly burst?: number | undefined
+      readonly key?: boolean | undefined
+    }
+    | "none"
+    | undefined
+  /**
+   * Moves runs ahead in the queue, past those that came up to so much earlier: priority and age are one scale, so nothing waits for ever.
+   * Default 0.
+   */
+  readonly priority?: Duration.Input | undefined
+  /** What its runs are about: 1 to 128 characters. Default: what the Task's `key` function says. */
+  readonly key?: string | undefined
 }
 
 /** The options that are durations. `endless` ones may be `Infinity`, which takes back what the Task says. */
 const durationFields = {
   misfireGrace: { minimum: 0, endless: true },
   timeout: { minimum: 1, endless: true },
-  retention: { minimum: 0, endless: false }
+  retention: { minimum: 0, endless: false },
+  priority: { minimum: 0, endless: false }
 }
 
 /** What follows a run is resolved by the engine, which knows how to encode a task's payload. */
@@ -241,10 +319,30 @@ const expected: { readonly [K in Exclude<Given, keyof typeof durationFields>]: s
   delivery: `"atLeastOnce" or "atMostOnce"`,
   maxAttempts: "a whole number of at least 1",
   pauseAfter: "a whole number of at least 1; Infinity for never",
-  whenDone: `"keep" or "remove"`
+  whenDone: `"keep" or "remove"`,
+  concurrency: "{ task: n, key: m } with whole numbers of at least 1, either of which may be left out",
+  rate: "{ limit: n, per: a duration }, and burst: m, with whole numbers of at least 1, and key: true or false",
+  key: `a text of 1 to ${maxKeyLength} characters`
 }
 
 const isDurationField = (key: Given): key is keyof typeof durationFields => key in durationFields
+
+/** An object without what was left out. */
+const given = (value: unknown): unknown =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+    ? Object.fromEntries(Object.entries(value).filter(([, field]) => field !== undefined))
+    : value
+
+const isEmpty = (value: unknown): boolean =>
+  typeof value === "object" && value !== null && !Array.isArray(value) && Object.keys(value).length === 0
+
+/** A rate with its time in milliseconds. */
+const rateOf = (value: unknown): Effect.Effect<unknown, InvalidOption> => {
+  const rate = given(value) as { readonly per?: Duration.Input }
+  return typeof rate !== "object" || rate.per === undefined
+    ? Effect.succeed(rate)
+    : Effect.map(toMillis("rate.per", rate.per, { minimum: 1, endless: false }), (per) => ({ ...rate, per }))
+}
 
 /** An object that says more than one thing is refused, not read as one of them. */
 const accepts = (key: Given, value: unknown): Option.Option<unknown> =>
@@ -276,14 +374,20 @@ export const fromOptions = Effect.fnUntraced(function*(
       policy[key] = millis === Infinity ? null : millis
       continue
     }
-    if (key === "pauseAfter" && value === Infinity) {
+    if (
+      (key === "pauseAfter" && value === Infinity) || (key === "rate" && value === "none") ||
+      (key === "concurrency" && isEmpty(value))
+    ) {
       policy[key] = null
       continue
     }
-    if (value === null || Option.isNone(accepts(key, value))) {
+    const stored = value === null
+      ? Option.none()
+      : accepts(key, key === "rate" ? yield* rateOf(value) : key === "concurrency" ? given(value) : value)
+    if (Option.isNone(stored)) {
       return yield* new InvalidOption({ field: key, value: show(value), expected: expected[key] })
     }
-    policy[key] = value
+    policy[key] = stored.value
   }
   return policy as unknown as Policy // every key of `base` was copied or replaced by a checked value
 })
@@ -299,11 +403,14 @@ const decodeText = Schema.decodeUnknownOption(Schema.fromJsonString(codec))
  */
 export const encode = (policy: Policy): string => {
   const ordered: Record<string, unknown> = {}
-  for (const key of optionKeys) ordered[key] = policy[key]
+  for (const key of optionKeys) if (!isRare(key) || policy[key] !== defaults[key]) ordered[key] = policy[key]
   // Most runs are followed by none.
   if (policy.followedBy.length > 0) ordered.followedBy = policy.followedBy
   return JSON.stringify(ordered)
 }
+
+/** Few policies say something here, and those that do not are as short as they were before it could be said. */
+const isRare = (key: Given): boolean => key === "concurrency" || key === "rate" || key === "priority" || key === "key"
 
 /**
  * Reads a stored policy. Fields that a release before this one did not know take their defaults.

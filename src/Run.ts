@@ -82,7 +82,7 @@ export interface Run {
   readonly state: RunState
   /** The occurrence's instant; `undefined` for an ad-hoc run. */
   readonly nominal: DateTime.Utc | undefined
-  /** The nominal instant with jitter; for an ad-hoc run the instant of its creation. */
+  /** The nominal instant with jitter; for an ad-hoc run the instant of its creation, or that of its delayed start. */
   readonly planned: DateTime.Utc
   readonly created: DateTime.Utc
   /** When it may be claimed, while it waits for a retry. */

@@ -162,9 +162,36 @@ export type JobOptions<T extends Task.Any> = Policy.Options & PayloadOption<T> &
  * @since 0.1.0
  */
 export type RunOptions<T extends Task.Any> =
-  & Pick<Policy.Options, "timeout" | "retention" | "delivery" | "maxAttempts" | "misfireGrace">
+  & Pick<
+    Policy.Options,
+    | "timeout"
+    | "retention"
+    | "delivery"
+    | "maxAttempts"
+    | "misfireGrace"
+    | "concurrency"
+    | "rate"
+    | "priority"
+    | "key"
+  >
   & PayloadOption<T>
   & {
+    /** Starts it so much later. */
+    readonly delay?: Duration.Input | undefined
+    /** Starts it at this instant; one in the past means at once. */
+    readonly at?: DateTime.DateTime.Input | undefined
+    /**
+     * While another such run of the task with the same key is going, nothing is added: the answer is that one's id. Without a key it is one
+     * for the whole task. So it is for `debounce` and `throttle`; only one of these and `id` may be given.
+     */
+    readonly unique?: boolean | undefined
+    /**
+     * Starts it when nobody has asked again for so long: until then the newest request takes the place of the one before, and all have the
+     * same id. Whoever goes on asking puts it off for ever.
+     */
+    readonly debounce?: Duration.Input | undefined
+    /** At most one in each stretch of so much time (counted from the epoch): whoever asks again in the same one is answered with its id. */
+    readonly throttle?: Duration.Input | undefined
     /** Asking twice under one id makes one run. Default: an id of its own. */
     readonly id?: string | undefined
     /** The name of the store that keeps it. Default: the one whose verb this is. */
@@ -483,11 +510,15 @@ export interface Verbs {
 
   /**
    * Runs a job once more, now, whatever its trigger says and even if it is paused; returns the run's id. It waits for the job's other
-   * runs as the overlap policy has it, unless `overlap` is `"ignore"`. It is no occurrence: it neither adds nor changes a verdict.
+   * runs as the overlap policy has it, unless `overlap` is `"ignore"`, and for places under its concurrency limits, unless `limits` is. It is
+   * no occurrence: it neither adds nor changes a verdict.
    */
   readonly runNow: (
     id: string,
-    options?: { readonly overlap?: "respect" | "ignore" | undefined }
+    options?: {
+      readonly overlap?: "respect" | "ignore" | undefined
+      readonly limits?: "respect" | "ignore" | undefined
+    }
   ) => Effect.Effect<string, JobNotFound | InvalidOption | StoreError>
 
   /**

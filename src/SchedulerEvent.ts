@@ -90,6 +90,8 @@ export type SchedulerEvent =
   | OfRun & { readonly _tag: "RunSnoozed"; readonly readyAt: DateTime.Utc }
   /** It had ended, and goes again from its first attempt. */
   | OfRun & { readonly _tag: "RunRedriven" }
+  /** Its rate had nothing left when it was about to start; the attempt does not count. */
+  | OfRun & { readonly _tag: "RunPostponed"; readonly readyAt: DateTime.Utc }
   /** The run is over. */
   | OfRun & {
     readonly _tag: "RunEnded"
@@ -163,6 +165,7 @@ const all: { readonly [K in Kind]: true } = {
   RunRetrying: true,
   RunSnoozed: true,
   RunRedriven: true,
+  RunPostponed: true,
   RunEnded: true,
   RunReleased: true,
   RunRefused: true,

@@ -76,6 +76,8 @@ export interface Task<
   readonly retry: Schedule.Schedule<unknown, Error["Type"] | AttemptTimedOut> | undefined
   /** Decides each time what happens to an occurrence while earlier runs of the job are going. */
   readonly overlap: ((situation: Policy.OverlapSituation<Payload["Type"]>) => Policy.Overlap) | undefined
+  /** Says what a payload is about, for limits and rates of each key. */
+  readonly key: ((payload: Payload["Type"]) => string) | undefined
   /** Name of the executor that carries the task's runs. */
   readonly executor: string
   /** What applies to the task's jobs and runs unless they say otherwise. */
@@ -106,6 +108,7 @@ export interface Any extends Pipeable {
   readonly errorSchema: PureSchema
   readonly retry: Schedule.Schedule<unknown, never> | undefined
   readonly overlap: ((situation: Policy.OverlapSituation<never>) => Policy.Overlap) | undefined
+  readonly key: ((payload: never) => string) | undefined
   readonly executor: string
   readonly policy: Policy.Options
   readonly version: number
@@ -155,7 +158,7 @@ export type HandlerOf<T extends Any> = T extends Any ? Handler<T["name"]> : neve
  * @category models
  * @since 0.1.0
  */
-export interface Options<Payload, Success, Error extends PureSchema> extends Omit<Policy.Options, "overlap"> {
+export interface Options<Payload, Success, Error extends PureSchema> extends Omit<Policy.Options, "overlap" | "key"> {
   /** Fields of a struct, or a Schema. Default: no payload. */
   readonly payload?: Payload | undefined
   /** What the handler returns. Default: nothing. */
@@ -175,6 +178,11 @@ export interface Options<Payload, Success, Error extends PureSchema> extends Omi
     | Policy.Overlap
     | ((situation: Policy.OverlapSituation<PayloadSchema<Payload>["Type"]>) => Policy.Overlap)
     | undefined
+  /**
+   * Says what a payload is about, such as a customer: `concurrency.key` and `rate.key` count for each key. A pure function, asked when a job
+   * or a run is defined; what it says is stored with the policy. 1 to 128 characters. Default: there are no keys.
+   */
+  readonly key?: ((payload: PayloadSchema<Payload>["Type"]) => string) | undefined
   /** Name of the executor that carries the runs. Default `"default"`. */
   readonly executor?: string | undefined
   /**
@@ -257,7 +265,7 @@ export const make = <
   name: Name,
   options: Options<Payload, Success, Error> = {}
 ): Task<Name, PayloadSchema<Payload>, Success, Error> => {
-  const { error, executor, overlap, payload, retry, success, upgrade, version, ...policy } = options
+  const { error, executor, key, overlap, payload, retry, success, upgrade, version, ...policy } = options
   return Object.assign(Object.create(Proto), {
     name,
     payloadSchema: payload === undefined
@@ -268,6 +276,7 @@ export const make = <
     successSchema: success ?? Schema.Void,
     errorSchema: error ?? Schema.Never,
     retry,
+    key,
     overlap: typeof overlap === "function" ? overlap : undefined,
     executor: executor ?? "default",
     policy: overlap === undefined ? policy : { ...policy, overlap: typeof overlap === "function" ? "byTask" : overlap },

@@ -19,6 +19,10 @@ const other: Policy.Policy = {
   maxAttempts: 4,
   pauseAfter: 3,
   whenDone: "remove",
+  concurrency: { task: 5, key: 1 },
+  rate: { limit: 10, per: 60_000, burst: 2, key: true },
+  priority: 60_000,
+  key: "acme",
   followedBy: []
 }
 
@@ -28,7 +32,11 @@ const written: Policy.Options = {
   misfireGrace: "30 seconds",
   timeout: { minutes: 2 },
   retention: Duration.hours(1),
-  pauseAfter: 3
+  pauseAfter: 3,
+  concurrency: { task: 5, key: 1 },
+  rate: { limit: 10, per: "1 minute", burst: 2, key: true },
+  priority: "1 minute",
+  key: "acme"
 }
 
 /** A third policy, different from both in every field that has a third value. */
@@ -43,6 +51,10 @@ const third: Policy.Policy = {
   maxAttempts: 1,
   pauseAfter: 1,
   whenDone: "keep",
+  concurrency: { task: 1 },
+  rate: { limit: 1, per: 1 },
+  priority: 1,
+  key: "other",
   followedBy: []
 }
 
@@ -183,7 +195,36 @@ const refusals: { readonly [K in Key]: readonly [ReadonlyArray<readonly [unknown
   retention: [[...refusedDurations, ...endless], aDuration],
   maxAttempts: [refusedNumbers, wholeNumber],
   pauseAfter: [refusedNumbers.filter(([value]) => value !== Infinity), wholeNumber],
-  whenDone: [[["forget", `"forget"`], [false, "false"]], /"keep" or "remove"/]
+  whenDone: [[["forget", `"forget"`], [false, "false"]], /"keep" or "remove"/],
+  concurrency: [
+    [
+      [{ task: 0 }, `{"task":0}`],
+      [{ key: 1.5 }, `{"key":1.5}`],
+      [{ job: 1 }, `{"job":1}`],
+      [3, "3"],
+      [[1], "[1]"],
+      [null, "null"]
+    ],
+    /\{ task: n, key: m \} with whole numbers of at least 1/
+  ],
+  rate: [
+    [
+      [{ limit: 3 }, `{"limit":3}`],
+      [{ per: 1000 }, `{"per":1000}`],
+      [{ limit: 0, per: 1000 }, `{"limit":0,"per":1000}`],
+      [{ limit: 1, per: 1000, burst: 0 }, `{"limit":1,"per":1000,"burst":0}`],
+      [{ limit: 1, per: 1000, key: "a" }, `{"limit":1,"per":1000,"key":"a"}`],
+      [{ limit: 1, per: 1000, max: 1 }, `{"limit":1,"per":1000,"max":1}`],
+      ["10/minute", `"10/minute"`],
+      [null, "null"]
+    ],
+    /\{ limit: n, per: a duration \}/
+  ],
+  priority: [[...refusedDurations, ...endless], aDuration],
+  key: [
+    [["", `""`], [3, "3"], ["k".repeat(129), `"${"k".repeat(129)}"`], [null, "null"]],
+    /a text of 1 to 128 characters/
+  ]
 }
 
 describe("Policy.fromOptions refuses", () => {
@@ -291,6 +332,8 @@ describe("Policy.encode and decode", () => {
       Schema.Array(Schema.Int)
     ])
   }, ({ key, value }) => {
+    // any word is a key
+    if (key === "key" && typeof value === "string") return
     assert.deepStrictEqual(Policy.decode(JSON.stringify({ ...other, [key]: value })), Option.none())
   }, { arbitrary: { runs: 200, seed: "wrong values" } })
 

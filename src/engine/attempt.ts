@@ -83,8 +83,9 @@ const begin = (core: Core, running: Running): void => {
   const started = core.clock.currentTimeMillisUnsafe()
   const due = row.origin === "backfill" ? row.planned : row.nominal ?? row.planned
   if (running.stop !== undefined) return conclude(core, running, policy, null, { ended: stopped(running) })
-  // Only its first claim can miss the deadline: a run that is claimed again had started.
-  if (policy.misfireGrace !== null && row.fence === 1 && started - row.planned > policy.misfireGrace) {
+  // Only a run that has not started can miss the deadline: one that is claimed again had, unless its rate made it wait.
+  const isFirst = row.fence === 1 || (policy.rate !== null && row.readyAt !== null && row.started === null)
+  if (policy.misfireGrace !== null && isFirst && started - row.planned > policy.misfireGrace) {
     return conclude(core, running, policy, null, { ended: { _tag: "DeadlineMissed" } })
   }
   if (row.taskVersion > served.task.version) {
@@ -183,8 +184,8 @@ const conclude = (
       if (core.running.get(row.id) === running) core.running.delete(row.id)
       if (running.ended !== undefined) { for (const tell of running.ended) tell() }
       notifySettled(core, row.id)
-      // Its end may have let another run of its job in.
-      if (row.serial !== null && next._tag === "Done") wakeWorkers(core)
+      // It may have let another run in: of its job, when it has ended; or under a limit.
+      if (row.limits.length > 0 || (row.serial !== null && next._tag === "Done")) wakeWorkers(core)
       if (completed) followed(core, completion.follow, finished)
       else if (answer === "ok") followed(core, follow, finished)
       complain(core, row, next, answer)

@@ -5,6 +5,7 @@ import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
+import { limitsOf } from "../decisions/limits.ts"
 import { newestDue, plan, type Segment } from "../decisions/plan.ts"
 import type * as JobStore from "../JobStore.ts"
 import * as Policy from "../Policy.ts"
@@ -175,9 +176,9 @@ const runOf = (
   payload: row.payload,
   policy: row.policy,
   readyAt: null,
-  boost: 0,
+  boost: policy.priority,
   serial,
-  limits: [],
+  limits: limitsOf(row.task, policy),
   retention: policy.retention,
   atMostOnce: policy.delivery === "atMostOnce",
   uniqueKey: null,
@@ -186,17 +187,17 @@ const runOf = (
   created: now
 })
 
-/** A run besides the occurrences of a job. It waits for its turn as the overlap policy has it, unless that is to be ignored. */
+/** A run besides the occurrences of a job. It waits for its turn as overlap policy and limits have it, unless they are to be ignored. */
 export const manualRun = (
   row: JobStore.JobRow,
   policy: Policy.Decided,
   id: string,
   now: number,
-  ignoresOverlap: boolean
+  ignores: { readonly overlap: boolean; readonly limits: boolean }
 ): JobStore.NewRun => {
   const side = typeof policy.overlap === "object" && "allow" in policy.overlap ? policy.overlap.allow : 1
-  const run = runOf(row, policy, ignoresOverlap ? null : side, now, now, now)
-  return { ...run, id, nominal: null, origin: "manual" }
+  const run = runOf(row, policy, ignores.overlap ? null : side, now, now, now)
+  return { ...run, id, limits: ignores.limits ? [] : run.limits, nominal: null, origin: "manual" }
 }
 
 /**

@@ -69,20 +69,47 @@ export const knownTrigger = (
 export const policyOf = Effect.fnUntraced(function*(
   defaults: Defaults,
   task: Task.Any,
-  given: Policy.Options & Pick<Definition, "followedBy">
+  given: Policy.Options & Pick<Definition, "followedBy" | "payload">
 ): Effect.fn.Return<{ readonly policy: Policy.Policy; readonly text: string }, InvalidOption> {
   const base = yield* taskPolicy(defaults, task)
-  if (given.followedBy === undefined && !Policy.optionKeys.some((key) => given[key] !== undefined)) return base
+  const key = given.key ?? (yield* keyOf(task, given.payload))
+  const isAsTask = key === undefined && given.followedBy === undefined &&
+    !Policy.optionKeys.some((key) => given[key] !== undefined)
+  if (isAsTask) {
+    yield* checkKey(task, base.policy)
+    return base
+  }
   const followedBy = given.followedBy === undefined
     ? base.policy.followedBy
     : yield* resolve(defaults, given.followedBy)
-  const policy = { ...yield* Policy.fromOptions(given, base.policy), followedBy }
+  const policy = { ...yield* Policy.fromOptions({ ...given, key }, base.policy), followedBy }
   if (policy.overlap === "byTask" && task.overlap === undefined) {
     const expected = `${Policy.overlapValues}; task ${task.name} has no overlap function`
     return yield* new InvalidOption({ field: "overlap", value: `"byTask"`, expected })
   }
+  yield* checkKey(task, policy)
   return { policy, text: Policy.encode(policy) }
 })
+
+/** What the task's function says about a payload; it is the user's code. */
+const keyOf = (task: Task.Any, payload: unknown): Effect.Effect<string | undefined, InvalidOption> =>
+  task.key === undefined ? Effect.undefined : Effect.try({
+    try: () => task.key!(payload as never),
+    catch: (cause) =>
+      new InvalidOption({
+        field: "key",
+        value: `what the key function of task ${task.name} threw: ${String(cause)}`,
+        expected: "a text for every payload"
+      })
+  })
+
+/** What counts for each key is of no use without one. */
+const checkKey = (task: Task.Any, { concurrency, key, rate }: Policy.Policy): Effect.Effect<void, InvalidOption> => {
+  const field = concurrency?.key !== undefined ? "concurrency.key" : rate?.key === true ? "rate.key" : undefined
+  if (field === undefined || key !== null) return Effect.void
+  const expected = `a key for it to count: task ${task.name} has no key function, and no key is given`
+  return Effect.fail(new InvalidOption({ field, value: show(concurrency?.key ?? true), expected }))
+}
 
 export const define = Effect.fnUntraced(
   function*(defaults: Defaults, task: Task.Any, definition: Definition): Effect.fn.Return<Defined, InvalidOption> {

@@ -11,6 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as Continuation from "../Continuation.ts"
 import { endedByStore, follows } from "../decisions/follow.ts"
+import { limitsOf } from "../decisions/limits.ts"
 import type * as JobStore from "../JobStore.ts"
 import * as Policy from "../Policy.ts"
 import { followId, type Outcome } from "../Run.ts"
@@ -65,9 +66,9 @@ const follower = (
     payload: payloadOf(run, continuation, end),
     policy: policyText,
     readyAt: null,
-    boost: 0,
+    boost: policy.priority,
     serial: null,
-    limits: [],
+    limits: limitsOf(continuation.task, policy),
     // As long as the run before it is known, so is what was made of its end.
     retention: Math.max(policy.retention, retention),
     atMostOnce: policy.delivery === "atMostOnce",

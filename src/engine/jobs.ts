@@ -223,7 +223,11 @@ export const replanJob = (core: Core, id: string) =>
 
 /** Queues a run of the job besides its occurrences; answers with the run's id. */
 export const runNow = Effect.fnUntraced(
-  function*(core: Core, id: string, options: { readonly overlap: "respect" | "ignore" }) {
+  function*(
+    core: Core,
+    id: string,
+    options: { readonly overlap: "respect" | "ignore"; readonly limits: "respect" | "ignore" }
+  ) {
     const fresh = yield* freshId
     let run = ""
     yield* change(core, id, (stored, at) => {
@@ -240,7 +244,10 @@ export const runNow = Effect.fnUntraced(
         : currentOverlap(core, stored, readable.success.policy, at)
       return Effect.map(Effect.all([decidePast(core, stored, at), policy]), ([past, policy]) => {
         run = `${stored.id}:${stored.incarnation}:manual:${fresh}`
-        const manual = manualRun(stored, policy, run, at, options.overlap === "ignore")
+        const manual = manualRun(stored, policy, run, at, {
+          overlap: options.overlap === "ignore",
+          limits: options.limits === "ignore"
+        })
         return {
           row: stored.state === "active" ? withNext({ ...stored, cursor: past.cursor }, trigger) : stored,
           decision: { ...past, runs: [...past.runs, manual] }

@@ -2,6 +2,7 @@
  * Asking for runs.
  */
 import * as Effect from "effect/Effect"
+import { limitsOf } from "../decisions/limits.ts"
 import type * as JobStore from "../JobStore.ts"
 import type * as Policy from "../Policy.ts"
 import type { InvalidOption, StoreError } from "../SchedulerError.ts"
@@ -11,13 +12,18 @@ import { encodePayload } from "./codecs.ts"
 import { type Core, laneOf, now, wakeWorkers } from "./core.ts"
 import type { Defaults } from "./defaults.ts"
 import { checkId, type Definition, policyOf } from "./definition.ts"
+import { timed, type Timing } from "./enqueuing.ts"
 import { freshId } from "./freshId.ts"
 
 /** An ad-hoc run as a caller asks for it, untyped. */
-export interface Request extends Policy.Options {
-  readonly id?: string | undefined
+export interface Request extends Policy.Options, Timing {
   readonly payload?: unknown
   readonly followedBy?: Definition["followedBy"]
+}
+
+interface Asked {
+  readonly run: JobStore.NewRun
+  readonly replaces: boolean
 }
 
 const newRun = Effect.fnUntraced(function*(
@@ -25,52 +31,72 @@ const newRun = Effect.fnUntraced(function*(
   task: Task.Any,
   request: Request,
   at: number
-): Effect.fn.Return<JobStore.NewRun, InvalidOption> {
+): Effect.fn.Return<Asked, InvalidOption> {
   const { policy, text } = yield* policyOf(defaults, task, request)
   const payload = yield* encodePayload(task, request.payload)
-  const id = request.id === undefined ? yield* freshId : yield* checkId(request.id)
-  return {
-    id,
+  const { id, replaces, retention = 0, ...timing } = yield* timed(task.name, policy.key, request, at)
+  const run: JobStore.NewRun = {
+    id: request.id === undefined ? id ?? (yield* freshId) : yield* checkId(request.id),
     job: null,
     incarnation: null,
     nominal: null,
-    planned: at,
+    ...timing,
     origin: "adhoc",
     task: task.name,
     taskVersion: task.version,
     lane: laneOf(task),
     payload,
     policy: text,
-    readyAt: null,
-    boost: 0,
+    boost: policy.priority,
     serial: null,
-    limits: [],
-    retention: policy.retention,
+    limits: limitsOf(task.name, policy),
+    retention: Math.max(policy.retention, retention),
     atMostOnce: policy.delivery === "atMostOnce",
-    uniqueKey: null,
-    uniqueWhile: "going",
     trace: null,
     created: at
   }
+  return { run, replaces }
 })
 
-/** Queues ad-hoc runs, all or none of them; asking again under an id that exists changes nothing. Answers with their ids. */
+/**
+ * Queues ad-hoc runs, all or none of them but those that are debounced, which come after the others; asking again under an id that exists
+ * changes nothing. Answers with the ids of the runs that stand for the requests.
+ */
 export const enqueueAll = Effect.fnUntraced(function*(
   core: Core,
   task: Task.Any,
   requests: ReadonlyArray<Request>
 ): Effect.fn.Return<ReadonlyArray<string>, InvalidOption | StoreError> {
   const at = yield* now
-  const runs: Array<JobStore.NewRun> = []
-  for (const request of requests) runs.push(yield* newRun(core.defaults, task, request, at))
-  const answers = yield* core.store.enqueue({ runs, now: at })
-  wakeWorkers(core)
-  if (core.events.heard()) {
-    runs.forEach((run, i) => {
-      if (answers[i] === "added") core.events.publish(at, { _tag: "RunQueued", ...ofRun(run) })
-    })
+  const asked: Array<Asked> = []
+  for (const request of requests) asked.push(yield* newRun(core.defaults, task, request, at))
+  const ids = new Map<JobStore.NewRun, string>()
+  for (const replace of [false, true]) {
+    const runs = asked.filter(({ replaces }) => replaces === replace).map(({ run }) => run)
+    if (runs.length === 0) continue
+    const answers = yield* core.store.enqueue({ runs, now: at, ...replace ? { replace } : {} })
+    for (const [i, run] of runs.entries()) {
+      ids.set(run, answers[i] === "added" || run.uniqueKey === null ? run.id : yield* standIn(core, run, replace, at))
+      if (answers[i] === "added" && core.events.heard()) core.events.publish(at, { _tag: "RunQueued", ...ofRun(run) })
+    }
   }
-  return runs.map(({ id }) => id)
+  wakeWorkers(core)
+  return asked.map(({ run }) => ids.get(run)!)
+})
+
+/** The run that has the unique key. If it has given it up since, there is room for this one. */
+const standIn = Effect.fnUntraced(function*(
+  core: Core,
+  run: JobStore.NewRun,
+  replace: boolean,
+  at: number
+): Effect.fn.Return<string, StoreError> {
+  while (true) {
+    const [holder] = yield* core.store.runs({ uniqueKey: run.uniqueKey!, limit: 1 })
+    if (holder !== undefined) return holder.id
+    const [answer] = yield* core.store.enqueue({ runs: [run], now: at, ...replace ? { replace } : {} })
+    if (answer === "added") return run.id
+  }
 })
 
 export const enqueue = (

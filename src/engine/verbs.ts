@@ -61,6 +61,12 @@ interface RunsOptions {
   readonly limit?: number | undefined
 }
 
+/** What a run besides the occurrences of a job is held to. */
+export interface RunNowOptions {
+  readonly overlap?: "respect" | "ignore" | undefined
+  readonly limits?: "respect" | "ignore" | undefined
+}
+
 export const make = (core: Core) => {
   const viewed = (row: JobRow) => Job.fromRow(row, core.registry, core.name)
   const viewedRun = (row: RunRow) => Run.fromRow(row, core.name)
@@ -115,8 +121,8 @@ export const make = (core: Core) => {
     release: (id: string, options?: ReleaseOptions) => changed(release(core, id, options ?? {})),
     check: check(core.store, core),
     reschedule: (id: string, trigger: Trigger.Trigger) => changed(Jobs.reschedule(core, id, trigger)),
-    runNow: (id: string, options?: { readonly overlap?: "respect" | "ignore" | undefined }) =>
-      Effect.tap(Jobs.runNow(core, id, { overlap: options?.overlap ?? "respect" }), core.reacted),
+    runNow: (id: string, { limits = "respect", overlap = "respect" }: RunNowOptions = {}) =>
+      Effect.tap(Jobs.runNow(core, id, { overlap, limits }), core.reacted),
     skipNext: (id: string) =>
       Effect.map(Exceptions.skipNext(core, id), (at) => at === undefined ? undefined : DateTime.makeUnsafe(at)),
     move: Effect.fnUntraced(function*(id: string, options: MoveOptions) {

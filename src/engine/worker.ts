@@ -1,6 +1,7 @@
 /**
  * The role *worker*, one for each executor: claims what has a free slot and gives each claimed run a fiber.
  */
+import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import type * as Latch from "effect/Latch"
 import type * as Executor from "../Executor.ts"
@@ -9,6 +10,7 @@ import { ofRun } from "./announce.ts"
 import { startAttempt } from "./attempt.ts"
 import { type Core, lanesOf, now, waitFor } from "./core.ts"
 import type { Lease } from "./heartbeat.ts"
+import * as Rationing from "./rationing.ts"
 
 export const worker = (
   core: Core,
@@ -18,6 +20,7 @@ export const worker = (
 ): Effect.Effect<never> => {
   const lanes = lanesOf(core.served, name)
   const { settings, store } = core
+  const ration = Rationing.make(core)
 
   /** Each try asks anew: what held before an outage does not hold after it. */
   const claim = Effect.fnUntraced(function*(limit: number) {
@@ -47,8 +50,18 @@ export const worker = (
     if (runs.length === 0) return next
     core.holdWake.openUnsafe()
     const at = yield* now
-    const begin = lease.covers(asked, at) ? start : handBack
-    for (const row of runs) begin(row, at)
+    if (!lease.covers(asked, at)) {
+      for (const row of runs) handBack(row, at)
+      return runs.length === slots ? at : next
+    }
+    const rationed = yield* Effect.onInterrupt(restore(ration(runs)), () =>
+      Effect.sync(() => {
+        for (const row of runs) handBack(row, at)
+      }))
+    for (const { row, startAt } of rationed) {
+      if (startAt === undefined) start(row)
+      else postpone(row, startAt, at)
+    }
     return runs.length === slots ? at : next
   })
 
@@ -64,6 +77,20 @@ export const worker = (
       exempt: false,
       completion: undefined,
       ended: undefined
+    })
+  }
+
+  /** It goes back to wait: an attempt that does not count, and none that has started. */
+  const postpone = (row: JobStore.RunRow, readyAt: number, at: number): void => {
+    const { attempt, attempts, fence, id, started } = row
+    core.settler.submit({
+      executor,
+      settlement: { run: id, fence, next: { _tag: "Retry", readyAt, started, attempt, attempts }, follow: [] },
+      recorded: () => {
+        core.events.publish(at, { _tag: "RunPostponed", ...ofRun(row), readyAt: DateTime.makeUnsafe(readyAt) })
+        // It has given back its places.
+        wake.openUnsafe()
+      }
     })
   }
 
