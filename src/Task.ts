@@ -180,9 +180,10 @@ export interface Options<Payload, Success, Error extends PureSchema> extends Omi
     | undefined
   /**
    * Says what a payload is about, such as a customer: `concurrency.key` and `rate.key` count for each key. A pure function, asked when a job
-   * or a run is defined; what it says is stored with the policy. 1 to 128 characters. Default: there are no keys.
+   * or a run is defined; what it says is stored with the policy. 1 to 128 characters. A text instead: one key for all. Default: there are
+   * no keys.
    */
-  readonly key?: ((payload: PayloadSchema<Payload>["Type"]) => string) | undefined
+  readonly key?: string | ((payload: PayloadSchema<Payload>["Type"]) => string) | undefined
   /** Name of the executor that carries the runs. Default `"default"`. */
   readonly executor?: string | undefined
   /**
@@ -276,10 +277,14 @@ export const make = <
     successSchema: success ?? Schema.Void,
     errorSchema: error ?? Schema.Never,
     retry,
-    key,
+    key: typeof key === "function" ? key : undefined,
     overlap: typeof overlap === "function" ? overlap : undefined,
     executor: executor ?? "default",
-    policy: overlap === undefined ? policy : { ...policy, overlap: typeof overlap === "function" ? "byTask" : overlap },
+    policy: {
+      ...policy,
+      ...(overlap === undefined ? {} : { overlap: typeof overlap === "function" ? "byTask" : overlap }),
+      ...(typeof key === "string" ? { key } : {})
+    },
     version: version ?? 1,
     upgrade
   })

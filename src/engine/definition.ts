@@ -103,8 +103,17 @@ const keyOf = (task: Task.Any, payload: unknown): Effect.Effect<string | undefin
       })
   })
 
+/** So many characters of a task's name and a key fit into the names of places and buckets. */
+const maxNames = 240
+
 /** What counts for each key is of no use without one. */
 const checkKey = (task: Task.Any, { concurrency, key, rate }: Policy.Policy): Effect.Effect<void, InvalidOption> => {
+  if (key !== null && task.name.length + key.length > maxNames) {
+    const expected = `a text of at most ${
+      maxNames - task.name.length
+    } characters, for it is stored with the task's name`
+    return Effect.fail(new InvalidOption({ field: "key", value: show(key), expected }))
+  }
   const field = concurrency?.key !== undefined ? "concurrency.key" : rate?.key === true ? "rate.key" : undefined
   if (field === undefined || key !== null) return Effect.void
   const expected = `a key for it to count: task ${task.name} has no key function, and no key is given`

@@ -25,7 +25,11 @@ const said: {
   retention: [2_000, 3_000, 4_000],
   maxAttempts: [2, 3, 4],
   pauseAfter: [2, 3, 4],
-  whenDone: ["remove", "keep", "remove"]
+  whenDone: ["remove", "keep", "remove"],
+  concurrency: [{ task: 2 }, { task: 3 }, { task: 4 }],
+  rate: [{ limit: 2, per: 1_000 }, { limit: 3, per: 1_000 }, { limit: 4, per: 1_000 }],
+  priority: [2_000, 3_000, 4_000],
+  key: ["scheduler", "task", "job"]
 }
 const keys = Object.keys(said) as ReadonlyArray<keyof typeof said>
 
