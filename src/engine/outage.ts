@@ -11,6 +11,10 @@ import type { StoreEvents } from "./events.ts"
 export interface Outage {
   /** Repeats a store's verb until it succeeds. Verbs are safe to repeat after a lost reply. */
   readonly rideOut: <A, R>(verb: Effect.Effect<A, StoreError, R>) => Effect.Effect<A, never, R>
+  /** The verb as it is, with its answer or its silence noted. */
+  readonly observe: <A, R>(verb: Effect.Effect<A, StoreError, R>) => Effect.Effect<A, StoreError, R>
+  /** Repeats what holds an observed verb, and whatever is taken and given back around it, until it succeeds. */
+  readonly insist: <A, R>(effect: Effect.Effect<A, StoreError, R>) => Effect.Effect<A, never, R>
   /** Whether the last call went unanswered. */
   readonly down: () => boolean
   /** The instant since which the store has answered without a break. */
@@ -43,15 +47,18 @@ export const make = (events: StoreEvents, startedAt: number): Outage => {
       return Effect.logInfo(`The job store answers again, after ${downMillis} ms`)
     })
   })
+  const observe: Outage["observe"] = (verb) =>
+    verb.pipe(
+      Effect.tapError(down),
+      Effect.tap(() => downSince === undefined ? Effect.void : up)
+    )
+  // The schedule has no end, so nothing is left to fail.
+  const insist: Outage["insist"] = (effect) => Effect.orDie(Effect.retry(effect, backoff))
   return {
     down: () => downSince !== undefined,
     healthySince: () => healthySince,
-    rideOut: (verb) =>
-      verb.pipe(
-        Effect.tapError(down),
-        Effect.retry(backoff),
-        Effect.orDie, // the schedule has no end, so nothing is left to fail
-        Effect.tap(() => downSince === undefined ? Effect.void : up)
-      )
+    observe,
+    insist,
+    rideOut: (verb) => insist(observe(verb))
   }
 }

@@ -12,7 +12,8 @@ import type { Outage } from "./outage.ts"
 export type Answer = "ok" | "already" | "stale" | "lost"
 
 interface Entry {
-  readonly executor: Executor.Service
+  /** Whose slot is to be given back; `undefined` once it was. */
+  executor: Executor.Service | undefined
   /** `null`: there is nothing to record, only a slot to give back. */
   readonly settlement: JobStore.Settlement | null
   readonly recorded: (answer: Answer) => void
@@ -21,6 +22,9 @@ interface Entry {
 export interface Settler {
   /** Records an outcome, gives the run's slot back, and calls `recorded` when both are done. */
   readonly submit: (entry: Entry) => void
+  /** Returns while outcomes are recorded; waits while the store does not take them. */
+  readonly flowing: Effect.Effect<void>
+  readonly isFlowing: () => boolean
   /** The role's loop. */
   readonly loop: Effect.Effect<never>
   /** Waits no more for a store that does not answer: what it has not recorded ends with this node's lease. */
@@ -35,19 +39,38 @@ export const make = (store: JobStore.Service, outage: Outage, batch: number): Se
   const hopeless = Latch.makeUnsafe(false)
   const wake = Latch.makeUnsafe(false)
 
+  const flow = Latch.makeUnsafe(true)
+
   const release = (entries: ReadonlyArray<Entry>): Effect.Effect<void> => {
     const slots = new Map<Executor.Service, number>()
-    for (const { executor } of entries) slots.set(executor, (slots.get(executor) ?? 0) + 1)
+    for (const entry of entries) {
+      const { executor } = entry
+      if (executor === undefined) continue
+      entry.executor = undefined
+      slots.set(executor, (slots.get(executor) ?? 0) + 1)
+    }
     return Effect.forEach(slots, ([executor, n]) => executor.release(n), { discard: true })
   }
+
+  /**
+   * The handlers have ended, and their slots are others' who can use them: another store may answer. There will not be more of these entries than
+   * there were slots, since nothing is claimed until they are recorded.
+   */
+  const stall = Effect.suspend(() => {
+    flow.closeUnsafe()
+    return release([...inHand, ...pending])
+  })
 
   const write = Effect.gen(function*() {
     const settlements: Array<JobStore.Settlement> = []
     for (const { settlement } of inHand) if (settlement !== null) settlements.push(settlement)
     const answers: ReadonlyArray<Answer> = settlements.length === 0 ? [] : yield* Effect.raceFirst(
-      outage.rideOut(Effect.flatMap(now, (at) => store.settle({ settlements, now: at }))),
+      outage.rideOut(
+        Effect.tapError(Effect.flatMap(now, (at) => store.settle({ settlements, now: at })), () => stall)
+      ),
       Effect.as(hopeless.await, settlements.map(() => "lost" as const))
     )
+    flow.openUnsafe()
     const entries = inHand
     inHand = []
     yield* release(entries)
@@ -69,6 +92,8 @@ export const make = (store: JobStore.Service, outage: Outage, batch: number): Se
       }
       yield* write
     })),
+    flowing: flow.await,
+    isFlowing: () => flow.isOpen(),
     giveUp: Effect.asVoid(hopeless.open)
   }
 }

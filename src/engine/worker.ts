@@ -45,7 +45,7 @@ export const worker = (
     used: (n: number) => void
   ) {
     wake.closeUnsafe() // before claiming, or what becomes ready meanwhile is missed
-    const { asked, next, runs } = yield* restore(core.outage.rideOut(claim(slots)))
+    const { asked, next, runs } = yield* restore(core.outage.observe(claim(slots)))
     used(runs.length)
     if (runs.length === 0) return next
     core.holdWake.openUnsafe()
@@ -101,21 +101,29 @@ export const worker = (
       recorded: () => core.events.publish(at, { _tag: "RunReleased", ...ofRun(row) })
     })
 
-  return Effect.forever(Effect.gen(function*() {
-    yield* core.gate.await
-    // What is taken is given back, and what is claimed is started: an interruption in between would lose slots, or leave runs that
-    // nobody carries out.
-    const next = yield* Effect.uninterruptibleMask((restore) =>
-      Effect.flatMap(restore(executor.take(settings.claimBatch)), (slots) => {
+  /**
+   * One look for work. What is taken is given back, and what is claimed is started: an interruption in between would lose slots, or leave
+   * runs that nobody carries out. Nothing is taken while outcomes cannot be recorded, and nothing is kept while the store does not answer:
+   * other stores' engines have the same executor.
+   */
+  const round = Effect.uninterruptibleMask((restore) =>
+    Effect.gen(function*() {
+      while (true) {
+        yield* restore(Effect.andThen(core.gate.await, core.settler.flowing))
+        const slots = yield* restore(executor.take(settings.claimBatch))
         let free = slots
         const release = Effect.suspend(() => free === 0 ? Effect.void : executor.release(free))
-        // The scheduler may have been paused while this waited for a slot.
-        const filled = core.gate.isOpen()
-          ? fill(slots, restore, (n) => free -= n)
-          : Effect.succeed(-Infinity)
-        return Effect.ensuring(filled, release)
-      })
-    )
+        // The scheduler may have been paused, or the store lost, while this waited for a slot.
+        if (core.gate.isOpen() && core.settler.isFlowing()) {
+          return yield* Effect.ensuring(fill(slots, restore, (n) => free -= n), release)
+        }
+        yield* release
+      }
+    })
+  )
+
+  return Effect.forever(Effect.gen(function*() {
+    const next = yield* core.outage.insist(round)
     const alarm = next === null ? Infinity : next - (yield* now)
     if (alarm > 0) yield* waitFor(wake, Math.min(alarm, settings.reread, settings.poll))
   }))

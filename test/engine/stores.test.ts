@@ -326,3 +326,95 @@ it("the layer's type says what stores and executors need and fail with", () => {
   }
   assert.isFunction(compiles)
 })
+
+describe("a store that does not answer", () => {
+  /** A default store that works, another that is away while it is told to be, and one slot for both. */
+  const outage = (w: ReturnType<typeof world>) => {
+    const state = { away: false, claims: 0 }
+    const failing = <A>(verb: Effect.Effect<A, SchedulerError.StoreError>) =>
+      Effect.suspend(() =>
+        state.away
+          ? Effect.fail(new SchedulerError.StoreError({ verb: "any", retryable: true, message: "away" }))
+          : verb
+      )
+    const flaky = Layer.effect(
+      JobStore.JobStore,
+      Effect.map(MemoryJobStore.make(), (store) =>
+        withVerbs(store, ({ claim, settle }) => ({
+          claim: (request) => {
+            state.claims++
+            return failing(claim(request))
+          },
+          settle: (request) => failing(settle(request))
+        })))
+    )
+    const live = Scheduler.layer({ tasks: [Work], stores: { flaky } }).pipe(
+      Layer.provide([handlers(w), FiberExecutor.layer({ concurrency: 1 }), memory])
+    )
+    return { state, live }
+  }
+  const run = (name: string, store: string) => ({ id: name, payload: { name }, store })
+
+  it.effect("keeps no slots from the engines of others while it cannot be asked for work", () => {
+    const w = world()
+    const { live, state } = outage(w)
+    return Effect.gen(function*() {
+      const scheduler = yield* Scheduler.Scheduler
+      const flaky = yield* scheduler.store("flaky")
+      yield* turns
+      state.away = true
+      yield* scheduler.enqueue(Work, run("x", "flaky"))
+      yield* turns
+      yield* scheduler.enqueue(Work, run("y", "default"))
+      yield* turns
+      assert.deepStrictEqual(w.log, ["y 1 @0"])
+      yield* TestClock.adjust("30 seconds")
+      assert.isAbove(state.claims, 5)
+      yield* scheduler.enqueue(Work, run("z", "default"))
+      yield* turns
+      assert.deepStrictEqual(w.log, ["y 1 @0", "z 1 @30000"])
+      state.away = false
+      yield* TestClock.adjust("5 seconds")
+      assert.strictEqual((yield* flaky.runs())[0]?.outcome, "succeeded")
+    }).pipe(Effect.provide(live))
+  })
+
+  it.effect("nor while it cannot be told how runs ended; those outcomes are kept, and nothing more is claimed there", () => {
+    const w = world()
+    const { live, state } = outage(w)
+    return Effect.gen(function*() {
+      const scheduler = yield* Scheduler.Scheduler
+      const flaky = yield* scheduler.store("flaky")
+      w.behave = ({ name }) => Effect.sync(() => (state.away ||= name === "x", "done"))
+      yield* flaky.enqueueAll(Work, [{ id: "x", payload: { name: "x" } }, { id: "xx", payload: { name: "later" } }])
+      yield* turns
+      assert.deepStrictEqual([w.log, state.away], [["x 1 @0"], true])
+      yield* scheduler.enqueue(Work, run("y", "default"))
+      yield* turns
+      assert.deepStrictEqual(w.log, ["x 1 @0", "y 1 @0"])
+      const claims = state.claims
+      yield* TestClock.adjust("30 seconds")
+      assert.strictEqual(state.claims, claims)
+      state.away = false
+      w.behave = () => Effect.succeed("done")
+      yield* TestClock.adjust("5 seconds")
+      assert.deepStrictEqual((yield* flaky.runs()).map(({ id, outcome }) => [id, outcome]).sort(), [
+        ["x", "succeeded"],
+        ["xx", "succeeded"]
+      ])
+      // The slot was given back once: two runs still cannot go side by side.
+      let most = 0
+      let now = 0
+      w.behave = () =>
+        Effect.gen(function*() {
+          most = Math.max(most, ++now)
+          yield* turns
+          now--
+          return "done"
+        })
+      for (let i = 0; i < 6; i++) yield* scheduler.enqueue(Work, run(`n${i}`, i % 2 === 0 ? "flaky" : "default"))
+      yield* Effect.repeat(turns, { times: 30 })
+      assert.deepStrictEqual([most, w.log.length], [1, 9])
+    }).pipe(Effect.provide(live))
+  })
+})
