@@ -141,7 +141,7 @@ export const make = ({ isMariaDb, readsCommitted }: Server): Dialect => {
       unlock: (name) => literal(`SELECT RELEASE_LOCK(${lockName})`, [name]),
       wasDone: ({ reason }) => wasDone(reason.cause)
     },
-    // neither the session's zone nor what it takes for now has a say in it
+    // whatever the session's zone
     clock: () => literal("SELECT FLOOR(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)) / 1000)"),
     updateYields: false,
     partial: () => "",
