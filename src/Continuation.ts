@@ -136,7 +136,7 @@ export interface Options<T extends Task.Any>
   /** Default: what the run before came to; see {@link onSuccess} and {@link Ended}. */
   readonly payload?: Task.Payload<T> | undefined
   /** What follows this one in turn. */
-  readonly followedBy?: ReadonlyArray<After<T>> | undefined
+  readonly followedBy?: ReadonlyArray<After<NoInfer<T>>> | undefined
 }
 
 /** A payload that stands already, whatever the run before comes to. */

@@ -152,7 +152,7 @@ export type JobOptions<T extends Task.Any> = Policy.Options & PayloadOption<T> &
   /** Plain JSON data of the caller's own. */
   readonly metadata?: { readonly [key: string]: unknown } | undefined
   /** What follows each of its runs. Default: nothing. */
-  readonly followedBy?: ReadonlyArray<Continuation.After<T>> | undefined
+  readonly followedBy?: ReadonlyArray<Continuation.After<NoInfer<T>>> | undefined
 }
 
 /**
@@ -197,7 +197,7 @@ export type RunOptions<T extends Task.Any> =
     /** The name of the store that keeps it. Default: the one whose verb this is. */
     readonly store?: string | undefined
     /** What follows it. Default: nothing. */
-    readonly followedBy?: ReadonlyArray<Continuation.After<T>> | undefined
+    readonly followedBy?: ReadonlyArray<Continuation.After<NoInfer<T>>> | undefined
   }
 
 /**

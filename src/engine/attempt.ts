@@ -69,10 +69,14 @@ export const startAttempt = (core: Core, running: Running): void => {
   stop(earlier, "lost")
 }
 
-/** A claim that had to wait may have been taken with the lease, while no beat came through to say so: then it is put back, or refused. */
+/**
+ * A claim is made less than a beat after the lease was renewed. One that had to wait for longer than the rest of it may have been taken,
+ * while no beat came through to say so: then it is put back, or refused.
+ */
 const beginLate = (core: Core, running: Running): void => {
   const at = core.clock.currentTimeMillisUnsafe()
-  if (running.stop !== undefined || at - (running.row.claimed ?? at) < core.settings.beat) return begin(core, running)
+  const { beat, lease } = core.settings
+  if (running.stop !== undefined || at - (running.row.claimed ?? at) < lease - beat) return begin(core, running)
   const policy = Option.getOrElse(Policy.decode(running.row.policy), () => Policy.defaults)
   conclude(core, running, policy, null, { ended: { _tag: "Snoozed", until: at } })
 }

@@ -123,9 +123,7 @@ export const followEnded = Effect.fnUntraced(function*(
 
 /** `followEnded` for runs that are named. */
 export const followRuns = (core: Core, ids: ReadonlyArray<string>): Effect.Effect<void, StoreError> =>
-  ids.length === 0
-    ? Effect.void
-    : Effect.flatMap(core.store.runs({ ids, limit: ids.length }), (rows) => followEnded(core, rows))
+  Effect.flatMap(core.store.runs({ ids, limit: ids.length }), (rows) => followEnded(core, rows))
 
 /** How many of the ends that came last are looked at. */
 const looked = 1_000

@@ -22,7 +22,8 @@ export const reap = Effect.fnUntraced(function*(core: Core, includeExpired: bool
       yield* Effect.logWarning(`effect-scheduler: runs of lost nodes that run again: ${released.length}`)
       wakeWorkers(core)
     }
-    yield* core.outage.rideOut(followRuns(core, abandoned))
+    // Only what asks the store says anything about it.
+    if (abandoned.length > 0) yield* core.outage.rideOut(followRuns(core, abandoned))
     for (const run of abandoned) notifySettled(core, run)
     if (core.events.heard()) {
       for (const run of [...released, ...abandoned]) {

@@ -2,6 +2,7 @@
  * What must hold, whatever happens. Knows nothing of the engine: only what the store did and what handlers and callers saw.
  */
 import type { JobStore } from "effect-scheduler"
+import { misfollowed } from "./followers.ts"
 import type { Attempt, Happening } from "./history.ts"
 import { type Stretch, untiled } from "./timeline.ts"
 
@@ -71,7 +72,8 @@ export class Checker {
         return
       }
       case "settled": {
-        const { fence, next, run } = happening.settlement
+        const { fence, follow, next, run } = happening.settlement
+        for (const one of follow) this.runs.set(one.id, one)
         if (this.claims.get(run)?.fence !== fence) {
           this.fail(`${run} was settled under fence ${fence}, which is not its claim`)
         }
@@ -143,6 +145,7 @@ export class Checker {
       else if (row.state !== "done") this.fail(`run ${id} is ${row.state} at the end`)
     }
     for (const { run } of this.open.values()) this.fail(`a handler of ${run} still runs at the end`)
+    this.violations.push(...misfollowed(byId))
     for (const timeline of this.timelines.values()) this.decided(timeline, now)
   }
 

@@ -2,7 +2,16 @@
  * Some nodes on one store, jobs of all kinds, handlers of all moods, faults of all sorts: hours of it in a moment, determined by a seed.
  */
 import { Cause, Clock, Effect, Exit, Fiber, Layer, Random as EffectRandom, Scope } from "effect"
-import { Executor, FiberExecutor, JobStore, MemoryJobStore, Run, Scheduler, Trigger } from "effect-scheduler"
+import {
+  Continuation,
+  Executor,
+  FiberExecutor,
+  JobStore,
+  MemoryJobStore,
+  Run,
+  Scheduler,
+  Trigger
+} from "effect-scheduler"
 import { TestClock } from "effect/testing"
 import { counting } from "../support/counting.ts"
 import { Refused, Retried, Work } from "../support/world.ts"
@@ -89,8 +98,23 @@ const policyOf = (seed: string, id: string) => {
     delivery: choice.pick(["atLeastOnce", "atMostOnce"] as const),
     timeout: choice.pick(["20 seconds", Infinity] as const),
     misfireGrace: choice.pick([Infinity, Infinity, "40 seconds"] as const),
-    task: choice.pick([Work, Retried])
+    task: choice.pick([Work, Retried]),
+    followedBy: choice.chance(0.5) ? follow(choice, 2) : []
   }
+}
+
+/** What follows a run: some of each kind, and what follows those. */
+const follow = (choice: Random, depth: number): ReadonlyArray<Continuation.After<typeof Work>> => {
+  const options = (name: string) => ({
+    payload: { name },
+    delivery: choice.pick(["atLeastOnce", "atMostOnce"] as const),
+    followedBy: depth === 0 ? [] : follow(choice, depth - 1)
+  })
+  return [
+    ...choice.chance(0.5) ? [Continuation.onSuccess(Work, options("then"))] : [],
+    ...choice.chance(0.5) ? [Continuation.onFailure(Work, options("else"))] : [],
+    ...choice.chance(0.5) ? [Continuation.onEnd(Work, options("finally"))] : []
+  ]
 }
 
 export const simulate = Effect.fnUntraced(function*({ broken = (store) => store, minutes, seed }: Options) {
@@ -105,7 +129,7 @@ export const simulate = Effect.fnUntraced(function*({ broken = (store) => store,
     checker.see(happening, at)
   }
   const memory = yield* MemoryJobStore.make({ runs: 1_000_000, verdicts: 1_000_000 })
-  const shared = { ...memory, capabilities: { ...memory.capabilities, shared: true } }
+  const shared = { ...memory, capabilities: { ...memory.capabilities, shared: true, durability: "process" as const } }
   const store = recorded(broken(shared), see)
 
   const nodes: Array<Node> = []
@@ -203,7 +227,8 @@ export const simulate = Effect.fnUntraced(function*({ broken = (store) => store,
     else if (dice < 54) yield* call(node, `remove ${id} (wait)`, scheduler.remove(id, { running: "wait" }))
     else if (dice < 62) {
       const delivery = choices.pick(["atLeastOnce", "atMostOnce"] as const)
-      const run = scheduler.run(choices.pick([Work, Retried]), { payload: { name: "adhoc" }, delivery })
+      const followedBy = follow(random(`${seed}/follow/${now}`), 1)
+      const run = scheduler.run(choices.pick([Work, Retried]), { payload: { name: "adhoc" }, delivery, followedBy })
       yield* call(node, "run", run)
     } else if (dice < 66) {
       yield* call(node, "interrupted run", Effect.timeout(scheduler.run(Work, { payload: { name: "left" } }), 50))
@@ -240,6 +265,9 @@ export const simulate = Effect.fnUntraced(function*({ broken = (store) => store,
     }
     yield* TestClock.adjust("1 minute")
     for (const { id } of yield* memory.jobs({ limit: 100 })) yield* Effect.ignore(scheduler.pause(id))
+    yield* TestClock.adjust("20 minutes")
+    // What nobody was left to say of an end is said by the next that starts.
+    yield* start
     yield* TestClock.adjust("20 minutes")
     const at = clock.currentTimeMillisUnsafe()
     checker.check(at)
