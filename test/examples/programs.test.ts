@@ -27,6 +27,35 @@ describe.concurrent("01-hello", () => {
     }).pipe(Effect.provide(NodeServices.layer)), 60_000)
 })
 
+describe.concurrent("05-transactions", () => {
+  it.live("charges once for each order, however it is killed", () =>
+    Effect.gen(function*() {
+      const file = `${yield* (yield* FileSystem.FileSystem).makeTempDirectoryScoped()}/shop.db`
+      const killed = yield* start("05-transactions.ts", file, "--crash")
+      yield* Effect.exit(killed.end)
+      // It died when the first charge was committed: that run is over.
+      const db = new DatabaseSync(file, { readOnly: true })
+      const rows = (text: string) => db.prepare(text).all().map((row) => Object.values(row).join(" "))
+      assert.deepStrictEqual(rows("SELECT order_id FROM charges"), ["o1"])
+      assert.deepStrictEqual(rows("SELECT id FROM scheduler_runs WHERE finished IS NOT NULL"), ["charge/o1"])
+      db.close()
+      const again = yield* start("05-transactions.ts", file)
+      const { code, lines } = yield* again.end
+      assert.strictEqual(code, 0, lines.join("\n"))
+      const said = (text: string) => lines.filter((line) => line.includes(text)).length
+      assert.deepStrictEqual(
+        [
+          said("charge/o1: succeeded after 1 attempts"),
+          said("charge/o2: succeeded after 2 attempts"),
+          said("charge/o3")
+        ],
+        [1, 1, 0]
+      )
+      assert.deepStrictEqual([said("charged 10 for o1"), said("charged 20 for o2"), said("charged")], [1, 1, 2])
+      assert.strictEqual(said("o3 is refused"), 1)
+    }).pipe(Effect.provide(NodeServices.layer)), 60_000)
+})
+
 describe.concurrent("02-durable", () => {
   it.live("prints what is scheduled and what happens, and drains on a signal", () =>
     Effect.gen(function*() {
