@@ -198,8 +198,10 @@ export class Checker {
 
   /** What came due of the trigger that the job had until now. */
   private require(timeline: Timeline, until: number): void {
-    const { anchor, since, trigger } = timeline
-    for (const at of this.enumerate(trigger, anchor, since, until)) timeline.required.push(at)
+    const { anchor, fired, since, trigger } = timeline
+    // An occurrence that was moved ahead fires before its instant.
+    const reach = Math.max(until, fired.at(-1) ?? -Infinity)
+    for (const at of this.enumerate(trigger, anchor, since, reach)) timeline.required.push(at)
   }
 
   private decided(timeline: Timeline, now: number): void {

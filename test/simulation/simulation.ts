@@ -220,8 +220,14 @@ export const simulate = Effect.fnUntraced(function*({ broken = (store) => store,
       const whenDone = choices.pick(["keep", "remove"] as const)
       const job = { id, payload: { name: id }, trigger: any(choices, now), conflict, paused, whenDone, ...policy }
       yield* call(node, `schedule ${id} (${conflict})`, scheduler.schedule(task, job))
-    } else if (dice < 32) yield* call(node, `pause ${id}`, scheduler.pause(id))
-    else if (dice < 42) yield* call(node, `resume ${id}`, scheduler.resume(id, { catchUp: choices.chance(0.5) }))
+    } else if (dice < 32) {
+      // By the clock and not by choice, which would change what every seed is about.
+      const until = now % 2 === 0 ? now + 1_000 * (1 + now % 200) : undefined
+      yield* call(node, `pause ${id}${until === undefined ? "" : ` until ${until}`}`, scheduler.pause(id, { until }))
+    } else if (dice < 36 && now % 2 === 0) {
+      const to = now + 1_000 * (1 + now % 30)
+      yield* call(node, `move ${id} to ${to}`, scheduler.move(id, { to }))
+    } else if (dice < 42) yield* call(node, `resume ${id}`, scheduler.resume(id, { catchUp: choices.chance(0.5) }))
     else if (dice < 46) yield* call(node, `reschedule ${id}`, scheduler.reschedule(id, any(choices, now)))
     else if (dice < 52) yield* call(node, `remove ${id}`, remove(node, id, undefined))
     else if (dice < 54) yield* call(node, `remove ${id} (wait)`, scheduler.remove(id, { running: "wait" }))
