@@ -130,8 +130,19 @@ export type After<T extends Task.Any> =
  * @category models
  * @since 0.1.0
  */
-export interface Options<T extends Task.Any>
-  extends Pick<Policy.Options, "timeout" | "retention" | "delivery" | "maxAttempts" | "misfireGrace">
+export interface Options<T extends Task.Any> extends
+  Pick<
+    Policy.Options,
+    | "timeout"
+    | "retention"
+    | "delivery"
+    | "maxAttempts"
+    | "misfireGrace"
+    | "concurrency"
+    | "rate"
+    | "priority"
+    | "key"
+  >
 {
   /** Default: what the run before came to; see {@link onSuccess} and {@link Ended}. */
   readonly payload?: Task.Payload<T> | undefined

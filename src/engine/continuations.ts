@@ -9,6 +9,7 @@ import { InvalidOption } from "../SchedulerError.ts"
 import { encodePayload } from "./codecs.ts"
 import { laneOf } from "./core.ts"
 import { type Defaults, taskPolicy } from "./defaults.ts"
+import { checkKey, keyOf } from "./keys.ts"
 
 /** A chain may be this long, and a definition may hold so many continuations: each run carries all that is still to come. */
 const limits = { depth: 16, total: 100 }
@@ -60,7 +61,10 @@ export const resolve = (
     at: string
   ): Effect.fn.Return<Continuation.Stored, InvalidOption> {
     const base = yield* taskPolicy(defaults, task)
-    const policy = yield* Policy.fromOptions(options, base.policy)
+    // Nobody knows the key of a payload that is still to come.
+    const key = options.key ?? (options.payload === undefined ? undefined : yield* keyOf(task, options.payload))
+    const policy = yield* Policy.fromOptions({ ...options, key }, base.policy)
+    yield* checkKey(task, policy)
     const followedBy = yield* level(options.followedBy ?? [], `${at}.followedBy`, depth + 1)
     return {
       on,

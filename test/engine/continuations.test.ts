@@ -356,6 +356,41 @@ describe("continuations", () => {
       assert.deepStrictEqual(log, ["report 5", "letter 5 rows"])
     }).pipe(Effect.provide(NodeServices.layer)))
 
+  it.effect("what follows counts for the limits of its task, by the key of its payload or one of its own", () =>
+    Effect.gen(function*() {
+      const Keyed = Task.make("Keyed", {
+        payload: Schema.String,
+        key: (name) => name,
+        concurrency: { key: 2 }
+      })
+      const store = yield* MemoryJobStore.make()
+      const scheduler = yield* Scheduler.Scheduler.pipe(
+        Effect.provide(Layer.provide(Scheduler.layer(), Layer.succeed(JobStore.JobStore, store)))
+      )
+      yield* scheduler.enqueue(Import, {
+        id: "i",
+        payload: { how: "1" },
+        followedBy: [
+          Continuation.onEnd(Keyed, { payload: "acme" }),
+          Continuation.onEnd(Keyed, { payload: "acme", key: "other", priority: 60_000 })
+        ]
+      })
+      yield* scheduler.cancel("i")
+      const rows = yield* store.runs({ task: "Keyed", limit: 9 })
+      assert.deepStrictEqual(rows.map(({ boost, limits }) => [boost, limits]).toSorted(), [
+        [0, [{ key: "key:Keyed:acme", max: 2 }]],
+        [60_000, [{ key: "key:Keyed:other", max: 2 }]]
+      ])
+      // The key of a result is known to nobody before it is there.
+      const Named = Task.make("Named", { success: Schema.String })
+      const refused = yield* Effect.flip(scheduler.enqueue(Named, { followedBy: [Continuation.onSuccess(Keyed)] }))
+      assert.strictEqual(
+        refused._tag === "InvalidOption" ? refused.field : refused._tag,
+        "followedBy[0].concurrency.key"
+      )
+      yield* scheduler.enqueue(Named, { followedBy: [Continuation.onSuccess(Keyed, { key: "results" })] })
+    }))
+
   it.effect("what cannot be stored is refused, with the way to the field", () =>
     Effect.gen(function*() {
       const scheduler = yield* Scheduler.Scheduler
