@@ -78,6 +78,8 @@ export interface Task<
   readonly overlap: ((situation: Policy.OverlapSituation<Payload["Type"]>) => Policy.Overlap) | undefined
   /** Says what a payload is about, for limits and rates of each key. */
   readonly key: ((payload: Payload["Type"]) => string) | undefined
+  /** How many of its runs that have ended are remembered at most. */
+  readonly history: number | undefined
   /** Name of the executor that carries the task's runs. */
   readonly executor: string
   /** What applies to the task's jobs and runs unless they say otherwise. */
@@ -109,6 +111,7 @@ export interface Any extends Pipeable {
   readonly retry: Schedule.Schedule<unknown, never> | undefined
   readonly overlap: ((situation: Policy.OverlapSituation<never>) => Policy.Overlap) | undefined
   readonly key: ((payload: never) => string) | undefined
+  readonly history: number | undefined
   readonly executor: string
   readonly policy: Policy.Options
   readonly version: number
@@ -184,6 +187,11 @@ export interface Options<Payload, Success, Error extends PureSchema> extends Omi
    * no keys.
    */
   readonly key?: string | ((payload: PayloadSchema<Payload>["Type"]) => string) | undefined
+  /**
+   * How many of its runs that have ended are remembered at most, the newest of them; looked at once an hour by nodes that carry out the task.
+   * Each is forgotten after its `retention` in any case. Default: no bound.
+   */
+  readonly history?: number | undefined
   /** Name of the executor that carries the runs. Default `"default"`. */
   readonly executor?: string | undefined
   /**
@@ -266,7 +274,7 @@ export const make = <
   name: Name,
   options: Options<Payload, Success, Error> = {}
 ): Task<Name, PayloadSchema<Payload>, Success, Error> => {
-  const { error, executor, key, overlap, payload, retry, success, upgrade, version, ...policy } = options
+  const { error, executor, history, key, overlap, payload, retry, success, upgrade, version, ...policy } = options
   return Object.assign(Object.create(Proto), {
     name,
     payloadSchema: payload === undefined
@@ -277,6 +285,7 @@ export const make = <
     successSchema: success ?? Schema.Void,
     errorSchema: error ?? Schema.Never,
     retry,
+    history,
     key: typeof key === "function" ? key : undefined,
     overlap: typeof overlap === "function" ? overlap : undefined,
     executor: executor ?? "default",

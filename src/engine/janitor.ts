@@ -36,6 +36,9 @@ export const reap = Effect.fnUntraced(function*(core: Core, includeExpired: bool
 
 export const janitor = (core: Core, verdictRetention: number): Effect.Effect<never> => {
   const { settings } = core
+  const keep = Array.from(core.served.values()).flatMap(({ task }) =>
+    task.history === undefined ? [] : [{ task: task.name, count: task.history }]
+  )
   let sweptAt = -Infinity
   let lookedAt = -Infinity
   let awakeSince = -Infinity
@@ -51,7 +54,7 @@ export const janitor = (core: Core, verdictRetention: number): Effect.Effect<nev
     if (at - sweptAt < sweepEvery) return
     sweptAt = at
     yield* followNewest(core)
-    const sweep = core.store.sweep({ now: at, before: at - verdictRetention, limit: batch })
+    const sweep = core.store.sweep({ now: at, before: at - verdictRetention, keep, limit: batch })
     while ((yield* core.outage.rideOut(sweep)) >= batch) yield* Effect.yieldNow
   })
   return settings.reap === Infinity ? Effect.never : Effect.forever(Effect.andThen(round, Effect.sleep(settings.reap)))

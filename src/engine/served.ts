@@ -23,7 +23,7 @@ export const serve = Effect.fnUntraced(function*(
         expected: handler === undefined ? "a task whose handler is provided" : "each task name once"
       })
     }
-    const wrong = wrongVersion(task)
+    const wrong = wrongVersion(task) ?? wrongHistory(task)
     if (wrong !== undefined) return yield* wrong
     if (!known.has(task.executor)) {
       return yield* new InvalidOption({
@@ -38,6 +38,13 @@ export const serve = Effect.fnUntraced(function*(
   }
   return served
 })
+
+const wrongHistory = ({ history, name }: Task.Any): InvalidOption | undefined =>
+  history === undefined || (Number.isSafeInteger(history) && history >= 0) ? undefined : new InvalidOption({
+    field: "tasks",
+    value: `${name} with history ${history}`,
+    expected: "a history that is a whole number of at least 0"
+  })
 
 const wrongVersion = ({ name, upgrade, version }: Task.Any): InvalidOption | undefined => {
   if (!Number.isSafeInteger(version) || version < 1) {

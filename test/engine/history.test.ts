@@ -166,6 +166,37 @@ describe("runs", () => {
     }).pipe(Effect.provide(inMemory(w)))
   })
 
+  it.effect("of a task are remembered as many as it says, the newest", () => {
+    const Few = Task.make("Few", { history: 2 })
+    const Many = Task.make("Many")
+    const live = Scheduler.layer({ tasks: [Few, Many], reap: "30 minutes" }).pipe(
+      Layer.provide([Few.toLayer(() => Effect.void), Many.toLayer(() => Effect.void), FiberExecutor.layer()]),
+      Layer.provideMerge(SqliteJobStore.layerFile(":memory:"))
+    )
+    return Effect.gen(function*() {
+      const scheduler = yield* Scheduler.Scheduler
+      for (const id of ["1", "2", "3", "4"]) {
+        yield* scheduler.run(Few, { id: `few${id}` })
+        yield* scheduler.run(Many, { id: `many${id}` })
+        yield* TestClock.adjust("1 second")
+      }
+      yield* TestClock.adjust("1 hour")
+      const left = (yield* scheduler.runs()).map(({ id }) => id).toSorted()
+      assert.deepStrictEqual(left, ["few3", "few4", "many1", "many2", "many3", "many4"])
+    }).pipe(Effect.provide(live))
+  })
+
+  it.effect("a history that is no number of runs is refused", () => {
+    const Wrong = Task.make("Wrong", { history: -1 })
+    const live = Scheduler.layer({ tasks: [Wrong] }).pipe(
+      Layer.provide([Wrong.toLayer(() => Effect.void), FiberExecutor.layer(), MemoryJobStore.layer])
+    )
+    return Effect.gen(function*() {
+      const error = yield* Effect.flip(Layer.build(live))
+      assert.include(error.message, "Wrong with history -1")
+    })
+  })
+
   it.effect("know the version of the task that encoded their payload", () => {
     const Old = Task.make("Versioned", { version: 2 })
     const New = Task.make("Versioned", { version: 3 })
