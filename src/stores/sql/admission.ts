@@ -283,7 +283,8 @@ export const make = (db: Database): Admission => {
     if (left.length === 0) return
     const freed = new Map<string, number>()
     for (const { limits } of left) for (const { key } of limits) freed.set(key, (freed.get(key) ?? 0) + 1)
-    const wanted = servingOrder(freed.keys()).map((key) => ({ key, limit: freed.get(key)! }))
+    // one more than have left: it is nearly always the one that has to stay, and tells that there is no need to look further
+    const wanted = servingOrder(freed.keys()).map((key) => ({ key, limit: freed.get(key)! + 1 }))
     const found = yield* places.heads(wanted)
     if (found.length === 0) return
     yield* places.count(found.map(({ run }) => run), taken)
