@@ -179,7 +179,8 @@ describe.runIf(isRunning)(`among ${many} jobs and runs, no verb reads a whole ta
           assert.isNotEmpty(plans)
           for (const { steps, text } of plans) {
             // in the order of an index a statement stops when it has enough
-            const stops = (extra: string) => /LIMIT \S+( OFFSET \S+)? ?$/.test(text) && !extra.includes("filesort")
+            const stops = (extra: string) =>
+              /LIMIT \S+( OFFSET \S+)?( FOR UPDATE SKIP LOCKED)? ?$/.test(text) && !extra.includes("filesort")
             const slow = steps.filter(({ extra, key, rows, table, type }) =>
               // of nodes there are few, and what is derived has no index
               /^(b|j|p|r|t|v|w|scheduler_(jobs|runs|verdicts|places|rates))$/.test(table ?? "") &&
