@@ -43,7 +43,8 @@ export const janitor = (core: Core, verdictRetention: number): Effect.Effect<nev
   let lookedAt = -Infinity
   let awakeSince = -Infinity
   const round = Effect.gen(function*() {
-    yield* core.outage.rideOut(core.keepTime)
+    // Mostly nothing is asked here, and what asks nothing does not say that the store answers.
+    yield* core.outage.insist(core.keepTime)
     const at = yield* now
     // A process that slept (a closed lid, a stopped machine) is no judge of who was silent meanwhile.
     if (at - lookedAt >= settings.lease) awakeSince = at
