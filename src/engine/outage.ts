@@ -27,11 +27,17 @@ const backoff = Schedule.exponential("100 millis").pipe(
 
 export const make = (events: StoreEvents, startedAt: number): Outage => {
   let downSince: number | undefined
+  /**
+   * Grows when the store goes and when it comes back. Only a call that was begun since tells anything: the answer to one from before the
+   * outage may come late, and one begun in it may fail when the store is back.
+   */
+  let period = 0
   let healthySince = startedAt
   const down = (error: StoreError) =>
     Effect.flatMap(Clock.currentTimeMillis, (now) => {
       if (downSince !== undefined) return Effect.void
       downSince = now
+      period++
       events.publish(now, { _tag: "StoreUnavailable", message: error.message })
       return Effect.logWarning(
         `The job store does not answer (${error.verb}: ${error.message}); trying again until it does`
@@ -42,16 +48,20 @@ export const make = (events: StoreEvents, startedAt: number): Outage => {
     return Effect.flatMap(Clock.currentTimeMillis, (now) => {
       const downMillis = now - (downSince ?? now)
       downSince = undefined
+      period++
       healthySince = now
       events.publish(now, { _tag: "StoreRecovered", downMillis })
       return Effect.logInfo(`The job store answers again, after ${downMillis} ms`)
     })
   })
   const observe: Outage["observe"] = (verb) =>
-    verb.pipe(
-      Effect.tapError(down),
-      Effect.tap(() => downSince === undefined ? Effect.void : up)
-    )
+    Effect.suspend(() => {
+      const begun = period
+      return verb.pipe(
+        Effect.tapError((error) => begun === period ? down(error) : Effect.void),
+        Effect.tap(() => begun === period && downSince !== undefined ? up : Effect.void)
+      )
+    })
   // The schedule has no end, so nothing is left to fail.
   const insist: Outage["insist"] = (effect) => Effect.orDie(Effect.retry(effect, backoff))
   return {
