@@ -20,7 +20,7 @@ import { withNext } from "./next.ts"
 import { forgiving, overridesOf } from "./overrides.ts"
 
 /** Why, by whom and for how long, in epoch milliseconds. */
-interface Why {
+export interface Why {
   readonly reason: string
   readonly by: string
   readonly until: number | undefined

@@ -26,7 +26,7 @@ export interface RemoveOptions {
   readonly by?: string | undefined
 }
 
-interface Ended {
+export interface Ended {
   readonly abandoned: ReadonlyArray<string>
 }
 

@@ -33,26 +33,26 @@ import { type JobFilter, select } from "./selection.ts"
 import { exportJobs, importJobs } from "./snapshot.ts"
 
 /** See `Scheduler.PauseOptions`. */
-interface PauseOptions {
+export interface PauseOptions {
   readonly reason?: string | undefined
   readonly by?: string | undefined
   readonly until?: DateTime.DateTime.Input | undefined
 }
 
 /** See `Scheduler.Verbs.move`. */
-interface MoveOptions {
+export interface MoveOptions {
   readonly from?: DateTime.DateTime.Input | undefined
   readonly to: DateTime.DateTime.Input
 }
 
 /** See `Scheduler.ListOptions`. */
-interface ListOptions extends JobFilter {
+export interface ListOptions extends JobFilter {
   readonly after?: string | undefined
   readonly limit?: number | undefined
 }
 
 /** See `Scheduler.RunsOptions`. */
-interface RunsOptions {
+export interface RunsOptions {
   readonly job?: string | undefined
   readonly task?: string | undefined
   readonly ids?: ReadonlyArray<string> | undefined
