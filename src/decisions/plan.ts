@@ -90,7 +90,7 @@ export const plan = (situation: Situation): Plan => {
   /** Closes the stretch after `edge` up to and including the occurrence `to`, if it holds any. */
   const stretch = (to: number, verdict: Pick<Segment & { _tag: "not" }, "kind" | "reason" | "into">) => {
     if (to <= edge) return
-    segments.push({ _tag: "not", to, ...verdict, count: only ? 1 : count(occurrences, edge, to, anchor) })
+    segments.push({ _tag: "not", to, ...verdict, count: only ? 1 : countIn(occurrences, edge, to, anchor) })
     edge = to
   }
   const fires = chosen.slice(0, admitted.count)
@@ -185,7 +185,8 @@ export const newestDue = (situation: TimeLine, before: number): number => {
   return newest > -Infinity && planned(newest) >= before ? newestBefore(situation, newest) : newest
 }
 
-const count = (occurrences: Occurrences, from: number, to: number, anchor: number): number | null => {
+/** How many occurrences lie in `(from, to]`, where that is cheap to know. */
+export const countIn = (occurrences: Occurrences, from: number, to: number, anchor: number): number | null => {
   const closed = occurrences.count(from, to, anchor)
   if (closed !== undefined) return closed
   let n = 0

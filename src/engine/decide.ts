@@ -7,6 +7,7 @@ import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import { limitsOf } from "../decisions/limits.ts"
 import { newestDue, plan, type Segment } from "../decisions/plan.ts"
+import { planWithout, without } from "../decisions/skip.ts"
 import type * as JobStore from "../JobStore.ts"
 import * as Policy from "../Policy.ts"
 import { backfillFamily, backfillId, occurrenceId } from "../Run.ts"
@@ -84,23 +85,22 @@ export const decide = (
 ): Decision => {
   const { going, latest, now } = situation
   const planned = dueOf(row, trigger)
-  const asDecided = withOverlap(core, row, { policy, trigger }, situation)
-  const decided = plan({
-    occurrences: trigger.occurrences,
+  const skips = overridesOf(row).skip.toSorted((a, b) => a - b)
+  const { occurrences } = trigger
+  const timeLine = {
+    occurrences,
     anchor: row.anchor,
     cursor: row.cursor ?? -Infinity,
-    policy: asDecided,
-    going,
-    now,
     planned,
     moved: movedOf(row)
-  })
+  }
+  const asked = skips.length === 0 ? timeLine : { ...timeLine, occurrences: without(occurrences, skips) }
+  const full = { ...timeLine, policy: withOverlap(core, row, policy, asked, situation), going, now }
+  const decided = skips.length === 0 ? plan(full) : planWithout(full, skips)
   const runs: Array<JobStore.NewRun> = []
   const verdicts: Array<JobStore.VerdictRow> = []
-  const skips = overridesOf(row).skip
   let from = row.cursor
-  for (const decision of decided.segments) {
-    const segment = decision._tag === "fired" && skips.includes(decision.to) ? requestedSkip(decision.to) : decision
+  for (const segment of decided.segments) {
     if (segment._tag === "fired") runs.push(runOf(row, policy, decided.serial, segment.to, planned(segment.to), now))
     else verdicts.push(verdictOf(core, row, segment, from, now, latest))
     from = segment.to
@@ -114,9 +114,6 @@ export const decide = (
     cancel: decided.cancelGoing ? { reason: "overlap policy cancelRunning", by: "effect-scheduler" } : null
   }
 }
-
-/** An occurrence that would fire, if nobody had asked to skip it. */
-const requestedSkip = (to: number): Segment => ({ _tag: "not", to, kind: "skipped", reason: "requested", count: 1 })
 
 /**
  * Decides against all that is due of a job until an instant (it is paused, or being removed): one stretch from the cursor to the newest

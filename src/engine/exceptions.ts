@@ -5,13 +5,12 @@ import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import { spanOf } from "../decisions/move.ts"
-import { newestDue } from "../decisions/plan.ts"
 import { InvalidOption } from "../SchedulerError.ts"
 import { change, decidePast } from "./change.ts"
 import type { Core } from "./core.ts"
 import { read } from "./decide.ts"
-import { withNext } from "./next.ts"
-import { dueOf, movedOf, overridesOf, withMove, withSkip } from "./overrides.ts"
+import { nextAhead, withNext } from "./next.ts"
+import { dueOf, overridesOf, withMove, withSkip } from "./overrides.ts"
 
 /** Skips exactly the next occurrence, or the one after those that are skipped already; answers with its instant. */
 export const skipNext = Effect.fnUntraced(function*(core: Core, id: string) {
@@ -20,13 +19,14 @@ export const skipNext = Effect.fnUntraced(function*(core: Core, id: string) {
     const readable = read(core, stored)
     if (Result.isFailure(readable) || stored.state === "done") return Effect.undefined
     return Effect.map(decidePast(core, stored, at), (past) => {
-      const { occurrences } = readable.success.trigger
+      const { trigger } = readable.success
       const taken = overridesOf(stored).skip
-      let next = occurrences.next(Math.max(past.cursor ?? -Infinity, at), stored.anchor)
-      while (next !== undefined && taken.includes(next)) next = occurrences.next(next, stored.anchor)
+      const decided = { ...stored, cursor: past.cursor }
+      let next = nextAhead(decided, trigger, at)
+      while (next !== undefined && taken.includes(next)) next = trigger.occurrences.next(next, stored.anchor)
       skipped = next
       if (next === undefined) return undefined
-      const row = withNext({ ...stored, cursor: past.cursor }, readable.success.trigger)
+      const row = withNext(decided, trigger)
       return {
         row: { ...row, overrides: withSkip(row, next) },
         decision: past,
@@ -51,11 +51,8 @@ export const move = (core: Core, id: string, given: { readonly from: number | un
       const { to } = given
       const { occurrences } = trigger
       const { anchor } = stored
-      const cursor = past.cursor ?? -Infinity
       const due = dueOf(stored, trigger)
-      // What came due in a pause is as good as decided.
-      const over = newestDue({ occurrences, anchor, cursor, planned: due, moved: movedOf(stored) }, at + 1)
-      const next = occurrences.next(Math.max(cursor, over), anchor)
+      const next = nextAhead({ ...stored, cursor: past.cursor }, trigger, at)
       const nominal = given.from ?? next
       const span = nominal === undefined || next === undefined || nominal < next
         ? undefined

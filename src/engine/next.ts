@@ -1,11 +1,12 @@
 /**
  * When the planner must look at a job again.
  */
+import { newestDue } from "../decisions/plan.ts"
 import { pauseOf } from "../Job.ts"
 import type * as JobStore from "../JobStore.ts"
 import type * as Trigger from "../Trigger.ts"
 import { basisOf } from "./basis.ts"
-import { dueOf } from "./overrides.ts"
+import { dueOf, movedOf } from "./overrides.ts"
 
 /** The row with its next occurrence after the cursor. A trigger without one makes an active job done; a pause may have an end. */
 export const withNext = (row: JobStore.JobRow, trigger: Trigger.Trigger): JobStore.JobRow => {
@@ -18,3 +19,14 @@ export const withNext = (row: JobStore.JobRow, trigger: Trigger.Trigger): JobSto
 
 const endOfPause = (row: JobStore.JobRow): number | null =>
   row.state === "paused" ? pauseOf(row)?.until?.epochMilliseconds ?? null : null
+
+/**
+ * The next occurrence that nobody has decided and that is not due yet, whether or not the job is planned: what came due in a pause is as good
+ * as decided. With jitter, or moved, its nominal instant may be past.
+ */
+export const nextAhead = (row: JobStore.JobRow, trigger: Trigger.Trigger, at: number): number | undefined => {
+  const { occurrences } = trigger
+  const cursor = row.cursor ?? -Infinity
+  const timeLine = { occurrences, anchor: row.anchor, cursor, planned: dueOf(row, trigger), moved: movedOf(row) }
+  return occurrences.next(Math.max(cursor, newestDue(timeLine, at + 1)), row.anchor)
+}

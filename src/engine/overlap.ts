@@ -5,16 +5,14 @@ import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
-import { newestDue } from "../decisions/plan.ts"
+import { newestDue, type TimeLine } from "../decisions/plan.ts"
 import { show } from "../internal/show.ts"
 import type * as JobStore from "../JobStore.ts"
 import * as Policy from "../Policy.ts"
 import type { StoreError } from "../SchedulerError.ts"
-import type { Trigger } from "../Trigger.ts"
 import { codecsOf } from "./codecs.ts"
 import type { Core, Known } from "./core.ts"
 import { goingOf } from "./lookup.ts"
-import { dueOf, movedOf } from "./overrides.ts"
 
 /** Whether somebody else has to be asked. */
 export const isDecidedElsewhere = (core: Known, row: JobStore.JobRow, policy: Policy.Policy): boolean => {
@@ -33,14 +31,13 @@ interface Going {
 export const withOverlap = (
   core: Core,
   row: JobStore.JobRow,
-  { policy, trigger }: { readonly policy: Policy.Policy; readonly trigger: Trigger },
+  policy: Policy.Policy,
+  timeLine: TimeLine,
   situation: Going & { readonly now: number }
 ): Policy.Decided => {
   if (policy.overlap !== "byTask") return policy as Policy.Decided // which is what this says
   const { now } = situation
-  const cursor = row.cursor ?? -Infinity
-  const timeLine = { occurrences: trigger.occurrences, anchor: row.anchor, cursor }
-  const due = newestDue({ ...timeLine, planned: dueOf(row, trigger), moved: movedOf(row) }, now + 1)
+  const due = newestDue(timeLine, now + 1)
   // Nobody need be asked about nothing.
   return { ...policy, overlap: due === -Infinity ? "skip" : ask(core, row, due, now, situation) }
 }

@@ -1,0 +1,70 @@
+/** Where two features meet. */
+import { assert, describe, it } from "@effect/vitest"
+import { DateTime, Effect } from "effect"
+import { Job, Scheduler, Trigger } from "effect-scheduler"
+import { TestClock } from "effect/testing"
+import { inMemory, turns, Work, world } from "../support/world.ts"
+
+const a = { id: "a", payload: { name: "a" }, trigger: Trigger.interval("10 seconds") } as const
+
+describe("a skipped occurrence", () => {
+  it.effect("cancels no run that is going, as nothing takes its place", () => {
+    const w = world()
+    w.behave = () => Effect.as(Effect.sleep("15 seconds"), "done")
+    return Effect.gen(function*() {
+      const scheduler = yield* Scheduler.Scheduler
+      yield* scheduler.schedule(Work, { ...a, overlap: "cancelRunning" })
+      yield* TestClock.adjust("15 seconds")
+      yield* scheduler.skipNext("a")
+      yield* TestClock.adjust("10 seconds")
+      const [run, ...others] = yield* scheduler.runs({ job: "a" })
+      assert.deepStrictEqual([run?.outcome, others], ["succeeded", []])
+    }).pipe(Effect.provide(inMemory(w)))
+  })
+
+  it.effect("is not the one that stands for those that were missed", () => {
+    const w = world()
+    return Effect.gen(function*() {
+      const scheduler = yield* Scheduler.Scheduler
+      yield* scheduler.schedule(Work, { ...a, catchUp: "earliest" })
+      yield* scheduler.skipNext("a")
+      yield* scheduler.pauseNode
+      yield* TestClock.adjust("35 seconds")
+      yield* scheduler.resumeNode
+      yield* turns
+      const runs = yield* scheduler.runs({ job: "a" })
+      assert.deepStrictEqual(runs.map(({ nominal }) => nominal?.epochMilliseconds), [20_000])
+      const explained = yield* Effect.forEach(
+        [10, 20, 30],
+        (second) => scheduler.explain("a", DateTime.makeUnsafe(second * 1_000))
+      )
+      assert.deepStrictEqual(
+        explained.map((one) => one._tag === "NotRun" ? `${one.verdict.kind}(${one.verdict.reason})` : one._tag),
+        ["skipped(requested)", "Fired", "coalesced(catchUp)"]
+      )
+    }).pipe(Effect.provide(inMemory(w)))
+  })
+
+  it.effect("is the next that is due: with jitter, or moved, its nominal instant may be past", () => {
+    const w = world()
+    return Effect.gen(function*() {
+      const scheduler = yield* Scheduler.Scheduler
+      const job = yield* scheduler.schedule(Work, {
+        ...a,
+        trigger: Trigger.jitter(Trigger.interval("1 minute"), "50 seconds")
+      })
+      const [first] = Job.upcoming(job)
+      const { due, nominal } = first!
+      assert.isAbove(due.epochMilliseconds, nominal.epochMilliseconds + 1)
+      yield* TestClock.setTime(due.epochMilliseconds - 1)
+      const skipped = yield* scheduler.skipNext("a")
+      assert.strictEqual(skipped?.epochMilliseconds, nominal.epochMilliseconds)
+      yield* scheduler.schedule(Work, { ...a, id: "b" })
+      yield* scheduler.remove("a")
+      const moved = yield* scheduler.get("b")
+      yield* scheduler.move("b", { to: DateTime.add(moved.next!, { seconds: 5 }) })
+      yield* TestClock.setTime(moved.next!.epochMilliseconds + 1_000)
+      assert.strictEqual((yield* scheduler.skipNext("b"))?.epochMilliseconds, moved.next!.epochMilliseconds)
+    }).pipe(Effect.provide(inMemory(w)))
+  })
+})
