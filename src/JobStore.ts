@@ -387,6 +387,8 @@ export interface Settlement {
     | { readonly _tag: "Release" }
   /** Runs that follow from this one, enqueued in the same transaction. */
   readonly follow: ReadonlyArray<NewRun>
+  /** The run has neither a job nor limits, so that no other run waits for its end: a store may take a shorter way then. */
+  readonly isAlone?: boolean
 }
 
 /**

@@ -178,6 +178,7 @@ const conclude = (
       run: row.id,
       fence: row.fence,
       follow,
+      isAlone: row.job === null && row.limits.length === 0,
       next: settlementOf(row, decided, judged, started, ended)
     },
     recorded: (answer) => {

@@ -14,6 +14,10 @@ const typeOf = ({ type }: Column): string => type === "text" ? "text" : "bigint"
 /**
  * A batch is one array per column, measured at three times the speed of `jsonb_to_recordset`. The statement has the same text however many
  * rows there are, and every parameter the same type whatever its values, so it is planned once per connection.
+ *
+ * How many there are is the answer to a query, so that the planner cannot know it and expects few: then it looks each row up in an index. A plan
+ * that was made when a table was small, or for a full batch, would read the whole table instead: in a table of 60,000 runs that nobody has
+ * analysed yet, planning 512 jobs took 70 ms for a single query, and takes 5.
  */
 const rows = (columns: ReadonlyArray<Column>, values: ReadonlyArray<ReadonlyArray<unknown>>): Statement.Fragment => {
   if (values.length === 1) return row(columns, values[0]!)
@@ -22,7 +26,11 @@ const rows = (columns: ReadonlyArray<Column>, values: ReadonlyArray<ReadonlyArra
     if (i > 0) segments.push(comma)
     segments.push(Statement.parameter(arrayOf(column, values, i)), Statement.literal(`::${typeOf(column)}[]`))
   })
-  segments.push(Statement.literal(`) AS v (${columns.map(({ name }) => name).join(", ")}))`))
+  segments.push(
+    Statement.literal(`) AS v (${columns.map(({ name }) => name).join(", ")}) LIMIT (SELECT `),
+    Statement.parameter(String(values.length)),
+    Statement.literal("::bigint))")
+  )
   return Statement.fragment(segments)
 }
 

@@ -6,12 +6,86 @@
 import * as Effect from "effect/Effect"
 import type { NewRun, Service, Settlement } from "../../JobStore.ts"
 import type { Admission } from "./admission.ts"
-import { type Database, signal, type Verbs } from "./Database.ts"
+import { type Database, forRows, inOneStep, signal, type Values, type Verbs } from "./Database.ts"
 import { Hints } from "./Hints.ts"
 import { cancelled, encodeCancel, ended, requeued, retried, type Standing, type Standings } from "./standing.ts"
+import * as Table from "./Table.ts"
+
+const { of: column } = Table.runs
+/** What the end of a run says of it. */
+const ends = [
+  column.id,
+  column.fence,
+  column.started,
+  column.finished,
+  column.outcome,
+  column.result,
+  column.attempt,
+  column.attempts
+]
+
+type End = Settlement & { readonly next: { readonly _tag: "Done" } }
+
+const encodeEnd = ({ fence, next, run }: End): Values => [
+  run,
+  fence,
+  next.started,
+  next.finished,
+  next.outcome,
+  next.result,
+  next.attempt,
+  next.attempts
+]
+
+/** Ends on which nothing in the database hangs, of each run one. */
+const plainEnds = (settlements: ReadonlyArray<Settlement>): ReadonlyArray<End> => {
+  const ends = new Map<string, End>()
+  for (const settlement of settlements) {
+    if (
+      settlement.isAlone === true && isEnd(settlement) && settlement.follow.length === 0 && !ends.has(settlement.run)
+    ) {
+      ends.set(settlement.run, settlement)
+    }
+  }
+  return Array.from(ends.values())
+}
+
+const isEnd = (settlement: Settlement): settlement is End => settlement.next._tag === "Done"
 
 export const make = (db: Database, admission: Admission, standings: Standings): Verbs<"settle" | "note" | "cancel"> => {
-  const { ns, runs, sql } = db
+  const { dialect, ns, runs, sql } = db
+
+  const end = dialect.update({
+    table: db.named("runs"),
+    set: {
+      state: "'done'",
+      node: "NULL",
+      going_key: "NULL",
+      expires_at: "k.finished + t.retention",
+      ...Object.fromEntries(ends.slice(2).map(({ name }) => [name, `k.${name}`]))
+    },
+    on: "t.id = k.id AND t.fence = k.fence AND t.state = 'running' AND t.job IS NULL AND t.limits IS NULL"
+  })
+
+  /**
+   * Records ends on which nothing hangs, in one statement that neither locks first nor needs a transaction around it: half the price. Answers
+   * with those that it recorded; what is to be said of the others is left to `settle`.
+   */
+  const endAtOnce = Effect.fnUntraced(function*(settlements: ReadonlyArray<End>) {
+    const hints = new Hints()
+    // in the order of their ids, in which everybody locks
+    const ordered = settlements.toSorted((a, b) => a.run < b.run ? -1 : 1)
+    const found = yield* forRows(
+      db,
+      ends,
+      ordered.map(encodeEnd),
+      (rows) => sql`${end.head} ${rows} ${end.tail} AND t.ns = ${ns} RETURNING t.id, t.fence`.values
+    )
+    const recorded = new Map(found.map(([id, fence]) => [id, Number(fence)]))
+    hints.settled.push(...recorded.keys() as Iterable<string>)
+    yield* signal(db, hints.signals())
+    return new Set<Settlement>(settlements.filter(({ fence, run }) => recorded.get(run) === fence))
+  })
 
   const settle = Effect.fnUntraced(function*(settlements: ReadonlyArray<Settlement>, now: number) {
     const hints = new Hints()
@@ -22,7 +96,7 @@ export const make = (db: Database, admission: Admission, standings: Standings): 
     const changed = new Map<string, Standing>()
     const left: Array<Standing> = []
     const follow: Array<NewRun> = []
-    const answers = settlements.map((settlement) => {
+    const answers = settlements.map((settlement): "ok" | "already" | "stale" => {
       const run = current.get(settlement.run)
       // It is gone, or somebody else's: a batch may hold two claims of one run.
       if (run === undefined || run.fence !== settlement.fence) return "stale"
@@ -43,6 +117,15 @@ export const make = (db: Database, admission: Admission, standings: Standings): 
     return answers
   })
 
+  const settleAll = Effect.fnUntraced(function*(settlements: ReadonlyArray<Settlement>, now: number) {
+    const plain = dialect.updateYields ? plainEnds(settlements) : []
+    const recorded: ReadonlySet<Settlement> = plain.length === 0 ? new Set() : yield* inOneStep(db, endAtOnce(plain))
+    const others = settlements.filter((one) => !recorded.has(one))
+    const answers = others.length === 0 ? [] : yield* sql.withTransaction(settle(others, now))
+    const answered = new Map(others.map((one, i) => [one, answers[i]!]))
+    return settlements.map((one): "ok" | "already" | "stale" => answered.get(one) ?? "ok")
+  })
+
   const cancel = Effect.fnUntraced(function*(request: Parameters<Service["cancel"]>[0]) {
     const { incarnation, job, now } = request
     const hints = new Hints()
@@ -60,8 +143,7 @@ export const make = (db: Database, admission: Admission, standings: Standings): 
   })
 
   return {
-    settle: ({ now, settlements }) =>
-      settlements.length === 0 ? Effect.succeed([]) : sql.withTransaction(settle(settlements, now)),
+    settle: ({ now, settlements }) => settleAll(settlements, now),
     note: ({ fence, log, progress, run }) => {
       const kept = [
         ...progress === undefined ? [] : [sql`progress = ${progress}`],

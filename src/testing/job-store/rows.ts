@@ -190,7 +190,7 @@ export const renew = (job: JobRow, fields: Partial<JobRow>, along: Along = {}): 
  */
 export const remove = (job: JobRow, along: Along = {}): Change => change(job, { _tag: "Delete" }, along)
 
-type Claim = Pick<RunRow, "id" | "fence">
+type Claim = Pick<RunRow, "id" | "fence"> & Partial<Pick<RunRow, "job" | "limits">>
 
 /**
  * The run succeeded.
@@ -216,7 +216,8 @@ export const done = (
     attempts: "[]",
     ...fields
   },
-  follow
+  follow,
+  ...claim.job === null && claim.limits?.length === 0 ? { isAlone: true } : {}
 })
 
 /**
