@@ -17,11 +17,12 @@ import { show } from "../internal/show.ts"
 import type * as JobStore from "../JobStore.ts"
 import { backfillFamily } from "../Run.ts"
 import { InvalidOption, JobNotFound, type StoreError } from "../SchedulerError.ts"
-import { ofRun } from "./announce.ts"
 import { cancelRuns } from "./cancellation.ts"
 import { change } from "./change.ts"
-import { type Core, now, wakeWorkers } from "./core.ts"
+import { onceCommitted } from "./committed.ts"
+import { type Core, now } from "./core.ts"
 import { backfillRun, read } from "./decide.ts"
+import { followed } from "./following.ts"
 import { find } from "./lookup.ts"
 import { isBackfilled, withBackfill } from "./overrides.ts"
 
@@ -83,18 +84,10 @@ export const backfill = Effect.fnUntraced(function*(core: Core, id: string, opti
   for (let i = 0; i < runs.length; i += batch) {
     const some = runs.slice(i, i + batch)
     const answers = yield* core.store.enqueue({ runs: some, now: at })
-    wakeWorkers(core)
-    if (!core.events.heard()) continue
-    for (const [n, run] of some.entries()) {
-      if (answers[n] === "added") core.events.publish(at, { _tag: "RunQueued", ...ofRun(run) })
-    }
+    yield* onceCommitted(core, () => followed(core, some.filter((_, n) => answers[n] === "added"), at))
   }
   // Whoever removed the job meanwhile may not have seen them all.
-  const after = yield* find(core, id)
-  if (after?.incarnation !== row.incarnation) {
-    yield* cancelBackfill(core, row, { reason: "job removed", by: "" })
-    return yield* new JobNotFound({ id })
-  }
+  if (yield* cancelOrphans(core, row, { reason: "job removed", by: "" })) return yield* new JobNotFound({ id })
   return runs.map((run) => run.id)
 })
 
@@ -107,6 +100,18 @@ export const cancelBackfill = (
   isBackfilled(row)
     ? Effect.asVoid(cancelRuns(core, { job: row.id, incarnation: backfillFamily(row.incarnation) }, request))
     : Effect.void
+
+/** The same if the job is gone; whether it is. */
+export const cancelOrphans = Effect.fnUntraced(function*(
+  core: Core,
+  row: JobStore.JobRow,
+  request: JobStore.CancelRequest
+): Effect.fn.Return<boolean, StoreError> {
+  const after = yield* find(core, row.id)
+  if (after?.incarnation === row.incarnation) return false
+  yield* cancelBackfill(core, row, request)
+  return true
+})
 
 const Overlap = Schema.Union([
   Schema.Literal("sequential"),

@@ -9,6 +9,7 @@ import { CurrentRun } from "../Run.ts"
 import { RunNotFound, type StoreError } from "../SchedulerError.ts"
 import { announceEnded } from "./announce.ts"
 import { stopRuns } from "./cancel.ts"
+import { onceCommitted } from "./committed.ts"
 import { type Core, now, wakeWorkers } from "./core.ts"
 import { followEnded } from "./following.ts"
 import { notifySettled, untilSettled } from "./waiting.ts"
@@ -26,14 +27,15 @@ export const cancelRuns = Effect.fnUntraced(function*(
   request: JobStore.CancelRequest
 ): Effect.fn.Return<ReadonlyArray<string>, StoreError> {
   const { flagged, settled } = yield* core.store.cancel({ ...which, request, now: yield* now })
-  for (const run of settled) notifySettled(core, run)
-  if (settled.length > 0) {
+  const rows = settled.length === 0 ? [] : yield* core.store.runs({ ids: settled, limit: settled.length })
+  yield* onceCommitted(core, () => {
+    stopRuns(core, flagged)
+    if (settled.length === 0) return
+    for (const run of settled) notifySettled(core, run)
     wakeWorkers(core)
-    const rows = yield* core.store.runs({ ids: settled, limit: settled.length })
     if (core.events.heard()) announceEnded(core, rows)
-    yield* followEnded(core, rows)
-  }
-  stopRuns(core, flagged)
+  })
+  yield* followEnded(core, rows)
   return [...settled, ...flagged]
 })
 

@@ -7,11 +7,14 @@ import type * as JobStore from "../JobStore.ts"
 import { type InvalidOption, JobNotFound, type StoreError } from "../SchedulerError.ts"
 import { announce } from "./announce.ts"
 import { heldFor, stopGoing } from "./cancel.ts"
+import { onceCommitted } from "./committed.ts"
 import { type Core, now, wakeWorkers } from "./core.ts"
 import { decide, type Decision, read } from "./decide.ts"
 import { followCancelled } from "./following.ts"
 import { find, goingOf } from "./lookup.ts"
 import { resumption } from "./resumption.ts"
+
+type Event = Parameters<Core["events"]["publish"]>[1]
 
 /** What a change makes of a job; `undefined`: nothing is to be changed. */
 export type Edit = (
@@ -21,7 +24,7 @@ export type Edit = (
   {
     readonly row: JobStore.JobRow
     readonly decision?: Pick<Decision, "runs" | "verdicts" | "cancel">
-    readonly event?: Parameters<Core["events"]["publish"]>[1]
+    readonly event?: Event
   } | undefined,
   InvalidOption | StoreError
 >
@@ -52,22 +55,31 @@ export const change = Effect.fnUntraced(function*(
       verdicts: edited.decision?.verdicts ?? [],
       cancel: edited.decision?.cancel ?? null
     }
-    if (!(yield* commit(core, row, changed, at))) continue
-    if (edited.event !== undefined && core.events.heard()) core.events.publish(at, edited.event)
+    if (!(yield* commit(core, row, changed, at, edited.event))) continue
     return { ...edited.row, updated: at, revision: row.revision + 1 }
   }
 })
 
 /** Whether the change was made; then everybody whom it concerns is told. */
-const commit = Effect.fnUntraced(function*(core: Core, row: JobStore.JobRow, change: JobStore.Change, at: number) {
+export const commit: (
+  core: Core,
+  row: JobStore.JobRow,
+  change: JobStore.Change,
+  at: number,
+  event?: Event
+) => Effect.Effect<boolean, StoreError> = Effect.fnUntraced(function*(core, row, change, at, event) {
   const held = heldFor(core, change)
   const [answer] = yield* core.store.commit({ changes: [change], now: at })
   if (answer !== "ok") return false
-  core.planWake.openUnsafe()
-  if (change.runs.length > 0) wakeWorkers(core)
-  stopGoing(core, change, at, held)
-  followCancelled(core, row, change)
-  if (core.events.heard()) announce(core, row, change, at)
+  yield* onceCommitted(core, () => {
+    core.planWake.openUnsafe()
+    if (change.runs.length > 0) wakeWorkers(core)
+    stopGoing(core, change, at, held)
+    followCancelled(core, row, change)
+    if (!core.events.heard()) return
+    announce(core, row, change, at)
+    if (event !== undefined) core.events.publish(at, event)
+  })
   return true
 })
 

@@ -17,6 +17,7 @@ import * as Policy from "../Policy.ts"
 import { followId, type Outcome } from "../Run.ts"
 import type { StoreError } from "../SchedulerError.ts"
 import { ofRun } from "./announce.ts"
+import { onceCommitted } from "./committed.ts"
 import { type Core, now, wakeWorkers } from "./core.ts"
 
 /** How a run ended, as far as it matters to what follows. */
@@ -118,7 +119,7 @@ export const followEnded = Effect.fnUntraced(function*(
   if (runs.length === 0) return
   const at = yield* now
   const answers = yield* core.store.enqueue({ runs, now: at })
-  followed(core, runs.filter((_, i) => answers[i] === "added"), at)
+  yield* onceCommitted(core, () => followed(core, runs.filter((_, i) => answers[i] === "added"), at))
 })
 
 /** `followEnded` for runs that are named. */

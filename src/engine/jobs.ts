@@ -9,6 +9,7 @@ import type * as Task from "../Task.ts"
 import * as Trigger from "../Trigger.ts"
 import { basisOf } from "./basis.ts"
 import { change, decidePast } from "./change.ts"
+import { onceCommitted } from "./committed.ts"
 import { type Core, now } from "./core.ts"
 import { decideAgainst, manualRun, read, skipStretch } from "./decide.ts"
 import { checkId, define, type Defined, type Definition, exhausted, knownTrigger, newRow } from "./definition.ts"
@@ -51,27 +52,34 @@ export const scheduleAll = Effect.fnUntraced(
         result.push(yield* conflict(core, definitions[i]!, all[i]!, row))
         continue
       }
-      if (core.events.heard()) core.events.publish(at, { _tag: "JobAdded", job: row.id, task: row.task })
       result.push(row)
     }
-    core.planWake.openUnsafe()
+    yield* onceCommitted(core, () => tellAdded(core, rows.filter((_, i) => answers[i] === "inserted")))
     return result
   }
 )
 
 const added = Effect.fnUntraced(function*(core: Core, row: JobStore.JobRow) {
-  core.planWake.openUnsafe()
-  if (core.events.heard()) core.events.publish(row.created, { _tag: "JobAdded", job: row.id, task: row.task })
+  yield* onceCommitted(core, () => tellAdded(core, [row]))
   if (!core.served.has(row.task)) {
     // A node that carries out nothing only schedules: there it is nothing unusual.
     const log = core.served.size === 0 ? Effect.logDebug : Effect.logWarning
     yield* log(
       `effect-scheduler: job ${row.id} is for task ${row.task}, which this node does not carry out`
     )
-    core.events.publish(row.created, { _tag: "TaskUnknown", job: row.id, task: row.task })
+    yield* onceCommitted(
+      core,
+      () => core.events.publish(row.created, { _tag: "TaskUnknown", job: row.id, task: row.task })
+    )
   }
   return row
 })
+
+const tellAdded = (core: Core, rows: ReadonlyArray<JobStore.JobRow>): void => {
+  core.planWake.openUnsafe()
+  if (!core.events.heard()) return
+  for (const { created, id, task } of rows) core.events.publish(created, { _tag: "JobAdded", job: id, task })
+}
 
 const conflict = Effect.fnUntraced(function*(
   core: Core,
@@ -152,7 +160,7 @@ export const redefine = Effect.fnUntraced(
       : stored.state === "quarantined"
       ? decideQuarantine(core, stored, trigger, at)
       : decidePause(core, stored, at)
-    const changed: JobStore.JobRow = { ...stored, ...pick(defined), cursor: past.cursor }
+    const changed: JobStore.JobRow = { ...stored, ...definedOf(defined), cursor: past.cursor }
     const row: JobStore.JobRow = { ...changed, overrides: forgiving(changed, at) }
     const event = { _tag: "JobUpdated", job: stored.id } as const
     if (keepsTrigger) {
@@ -180,7 +188,8 @@ export const redefine = Effect.fnUntraced(
   }
 )
 
-const pick = (from: Defined): Defined => ({
+/** What of a row a definition determines. */
+export const definedOf = (from: Defined): Defined => ({
   task: from.task,
   lane: from.lane,
   trigger: from.trigger,
@@ -196,7 +205,7 @@ export const reschedule = Effect.fnUntraced(function*(core: Core, id: string, gi
   return yield* change(
     core,
     id,
-    (stored, at) => redefine(core, stored, { ...pick(stored), trigger: Trigger.encode(trigger) }, trigger, at)
+    (stored, at) => redefine(core, stored, { ...definedOf(stored), trigger: Trigger.encode(trigger) }, trigger, at)
   )
 })
 

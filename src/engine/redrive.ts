@@ -9,6 +9,7 @@ import type * as JobStore from "../JobStore.ts"
 import { dead, type Outcome } from "../Run.ts"
 import { InvalidOption, RunNotFound, type StoreError } from "../SchedulerError.ts"
 import { ofRun } from "./announce.ts"
+import { onceCommitted } from "./committed.ts"
 import { type Core, now, wakeWorkers } from "./core.ts"
 
 /** See `Scheduler.RedriveFilter`. */
@@ -86,11 +87,12 @@ const revive = Effect.fnUntraced(function*(core: Core, rows: ReadonlyArray<JobSt
   if (rows.length === 0) return []
   const at = yield* now
   const answers = yield* core.store.revive({ runs: rows.map(({ id }) => id), now: at })
-  wakeWorkers(core)
-  if (core.events.heard()) {
+  yield* onceCommitted(core, () => {
+    wakeWorkers(core)
+    if (!core.events.heard()) return
     rows.forEach((row, i) => {
       if (answers[i] === "revived") core.events.publish(at, { _tag: "RunRedriven", ...ofRun(row) })
     })
-  }
+  })
   return answers
 })

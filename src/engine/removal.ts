@@ -9,12 +9,15 @@ import type * as JobStore from "../JobStore.ts"
 import { backfillFamily, CurrentRun } from "../Run.ts"
 import { JobNotFound, RemovalTimeout, type StoreError } from "../SchedulerError.ts"
 import * as Trigger from "../Trigger.ts"
-import { cancelBackfill } from "./backfill.ts"
+import { cancelBackfill, cancelOrphans } from "./backfill.ts"
 import { awaitEnd, heldFor, stopGoing } from "./cancel.ts"
+import { commit } from "./change.ts"
+import { onceCommitted } from "./committed.ts"
 import { type Core, now } from "./core.ts"
 import { decideAgainst } from "./decide.ts"
 import { followCancelled } from "./following.ts"
 import { allGoingOf, find } from "./lookup.ts"
+import { isBackfilled } from "./overrides.ts"
 import { resumption } from "./resumption.ts"
 import { anyRun, untilSettled } from "./waiting.ts"
 
@@ -88,7 +91,7 @@ export const removeRow = Effect.fnUntraced(function*(
     const at = yield* now
     const over = resumption(core, row, at)
     if (over !== undefined) {
-      yield* core.store.commit({ changes: [over], now: at })
+      yield* commit(core, row, over, at)
       continue
     }
     const trigger = Trigger.decode(row.trigger, core.registry)
@@ -110,19 +113,32 @@ export const removeRow = Effect.fnUntraced(function*(
     // Before the commit, whose hint may come first.
     const families = [row.incarnation, backfillFamily(row.incarnation)]
     const isOwn = own !== undefined && own.row.job === row.id && families.includes(own.row.incarnation!)
-    if (isOwn) own.exempt = true
+    if (isOwn) yield* onceCommitted(core, () => own.exempt = true)
     const held = heldFor(core, change)
-    const [answer] = yield* core.store.commit({ changes: [change], now: at }).pipe(
-      Effect.onError(() => Effect.sync(() => isOwn && (own.exempt = false)))
+    const tell = () => {
+      if (core.events.heard()) core.events.publish(at, { _tag: "JobRemoved", job: id })
+      stopGoing(core, change, at, held)
+      followCancelled(core, row, change)
+    }
+    const isRemoved = yield* core.store.commit({ changes: [change], now: at }).pipe(
+      Effect.map(([answer]) => answer === "ok"),
+      Effect.onError(() => Effect.sync(() => isOwn && (own.exempt = false))),
+      Effect.tap((isRemoved) => isRemoved ? onceCommitted(core, tell) : Effect.void),
+      Effect.tap((isRemoved) => isRemoved && mode === "interrupt" ? cancelBackfill(core, row, by) : Effect.void),
+      // The job may be gone with its backfills still going: nobody could ask for their end any more.
+      Effect.onError(() =>
+        mode === "interrupt" && isBackfilled(row) ? laterUnlessInTransaction(core, row, by) : Effect.void
+      )
     )
-    if (answer !== "ok") continue
-    if (core.events.heard()) core.events.publish(at, { _tag: "JobRemoved", job: id })
-    stopGoing(core, change, at, held)
-    if (change.cancel !== null) yield* cancelBackfill(core, row, change.cancel)
-    followCancelled(core, row, change)
-    return row
+    if (isRemoved) return row
   }
 })
+
+/** A transaction of the caller's is rolled back when a verb in it fails. */
+const laterUnlessInTransaction = (core: Core, row: JobStore.JobRow, request: JobStore.CancelRequest) =>
+  Effect.map(core.store.transaction, (open) => {
+    if (open === undefined) core.background(core.outage.rideOut(cancelOrphans(core, row, request)))
+  })
 
 /** Returns when every run of the job has ended, on whatever node; tells which were abandoned by a node that is lost. */
 const awaitGoing = Effect.fnUntraced(function*(core: Core, row: JobStore.JobRow, own: string | undefined) {

@@ -9,6 +9,7 @@ import type { InvalidOption, StoreError } from "../SchedulerError.ts"
 import type * as Task from "../Task.ts"
 import { ofRun } from "./announce.ts"
 import { encodePayload } from "./codecs.ts"
+import { onceCommitted } from "./committed.ts"
 import { type Core, laneOf, now, wakeWorkers } from "./core.ts"
 import type { Defaults } from "./defaults.ts"
 import { checkId, type Definition, policyOf } from "./definition.ts"
@@ -71,16 +72,23 @@ export const enqueueAll = Effect.fnUntraced(function*(
   const asked: Array<Asked> = []
   for (const request of requests) asked.push(yield* newRun(core.defaults, task, request, at))
   const ids = new Map<JobStore.NewRun, string>()
+  const added: Array<JobStore.NewRun> = []
   for (const replace of [false, true]) {
     const runs = asked.filter(({ replaces }) => replaces === replace).map(({ run }) => run)
     if (runs.length === 0) continue
     const answers = yield* core.store.enqueue({ runs, now: at, ...replace ? { replace } : {} })
     for (const [i, run] of runs.entries()) {
-      ids.set(run, answers[i] === "added" || run.uniqueKey === null ? run.id : yield* standIn(core, run, replace, at))
-      if (answers[i] === "added" && core.events.heard()) core.events.publish(at, { _tag: "RunQueued", ...ofRun(run) })
+      const isKnown = answers[i] === "added" || run.uniqueKey === null
+      const id = isKnown ? run.id : yield* standIn(core, run, replace, at)
+      ids.set(run, id)
+      if (answers[i] === "added" || (!isKnown && id === run.id)) added.push(run)
     }
   }
-  wakeWorkers(core)
+  yield* onceCommitted(core, () => {
+    wakeWorkers(core)
+    if (!core.events.heard()) return
+    for (const run of added) core.events.publish(at, { _tag: "RunQueued", ...ofRun(run) })
+  })
   return asked.map(({ run }) => ids.get(run)!)
 })
 

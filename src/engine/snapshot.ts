@@ -11,12 +11,14 @@ import type * as JobStore from "../JobStore.ts"
 import { InvalidOption, JobConflict, SnapshotError, type StoreError } from "../SchedulerError.ts"
 import * as Snapshot from "../Snapshot.ts"
 import { change, decidePast } from "./change.ts"
+import { onceCommitted } from "./committed.ts"
 import { type Core, now } from "./core.ts"
 import { read } from "./decide.ts"
 import { checkId } from "./definition.ts"
-import { redefine } from "./jobs.ts"
+import { definedOf, redefine } from "./jobs.ts"
 import { find } from "./lookup.ts"
 import { withNext } from "./next.ts"
+import { isBackfilled, withBackfill } from "./overrides.ts"
 import { displace } from "./removal.ts"
 import { type JobFilter, matches } from "./selection.ts"
 
@@ -116,12 +118,16 @@ const insert = Effect.fnUntraced(function*(
   if (batch.length === 0) return
   const answers = yield* core.store.insertJobs(batch.map(({ row }) => row))
   const at = yield* now
-  core.planWake.openUnsafe()
+  yield* onceCommitted(core, () => {
+    core.planWake.openUnsafe()
+    if (!core.events.heard()) return
+    for (const [i, { row }] of batch.entries()) {
+      if (answers[i] === "inserted") core.events.publish(at, { _tag: "JobAdded", job: row.id, task: row.task })
+    }
+  })
   for (const [i, { line, row }] of batch.entries()) {
-    if (answers[i] === "inserted") {
-      counts.added++
-      if (core.events.heard()) core.events.publish(at, { _tag: "JobAdded", job: row.id, task: row.task })
-    } else counts[yield* meet(core, line, row, conflict)]++
+    if (answers[i] === "inserted") counts.added++
+    else counts[yield* meet(core, line, row, conflict)]++
   }
 })
 
@@ -147,7 +153,7 @@ const meet = Effect.fnUntraced(function*(
       return isSame ? "kept" : yield* new JobConflict({ id: row.id })
     case "update": {
       const { trigger } = yield* readableOf(core, line, row)
-      const edited = change(core, row.id, (before, at) => redefine(core, before, row, trigger, at))
+      const edited = change(core, row.id, (before, at) => redefine(core, before, definedOf(row), trigger, at))
       return yield* Effect.as(edited, "updated" as const).pipe(
         Effect.catchTag("JobNotFound", () => again),
         Effect.catchTag("InvalidOption", (error) => Effect.fail(refusalOf(line, error)))
@@ -180,7 +186,7 @@ const restore = (core: Core, row: JobStore.JobRow) =>
         ? past.cursor
         : Math.max(past.cursor, row.cursor)
       const readable = read(core, row)
-      const restored = { ...row, cursor }
+      const restored = { ...row, cursor, overrides: isBackfilled(before) ? withBackfill(row) : row.overrides }
       return {
         row: Result.isSuccess(readable) && row.state !== "quarantined" && row.state !== "done"
           ? withNext(restored, readable.success.trigger)

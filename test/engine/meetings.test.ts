@@ -1,9 +1,9 @@
 /** Where two features meet. */
 import { assert, describe, it } from "@effect/vitest"
-import { DateTime, Effect } from "effect"
-import { Job, Scheduler, Trigger } from "effect-scheduler"
+import { DateTime, Effect, Fiber } from "effect"
+import { Job, MemoryJobStore, Scheduler, SchedulerError, Trigger } from "effect-scheduler"
 import { TestClock } from "effect/testing"
-import { inMemory, turns, Work, world } from "../support/world.ts"
+import { inMemory, start, turns, withVerbs, Work, world } from "../support/world.ts"
 
 const a = { id: "a", payload: { name: "a" }, trigger: Trigger.interval("10 seconds") } as const
 
@@ -66,5 +66,59 @@ describe("a skipped occurrence", () => {
       yield* TestClock.setTime(moved.next!.epochMilliseconds + 1_000)
       assert.strictEqual((yield* scheduler.skipNext("b"))?.epochMilliseconds, moved.next!.epochMilliseconds)
     }).pipe(Effect.provide(inMemory(w)))
+  })
+})
+
+describe("a removal that is broken off", () => {
+  const backfilled = Effect.fnUntraced(function*(scheduler: Scheduler.Service) {
+    yield* scheduler.schedule(Work, a)
+    yield* TestClock.adjust("35 seconds")
+    yield* scheduler.pause("a")
+    const ids = yield* scheduler.backfill("a", { from: 0, pace: "1 hour" })
+    assert.lengthOf(ids, 3)
+    return ids
+  })
+  const outcomesOf = (scheduler: Scheduler.Service, ids: ReadonlyArray<string>) =>
+    Effect.map(scheduler.runs({ ids }), (runs) => runs.map(({ outcome }) => outcome))
+
+  it.effect("by a store that fails after the job is gone: its backfills end all the same", () => {
+    const w = world()
+    return Effect.gen(function*() {
+      let failures = 1
+      const store = withVerbs(yield* MemoryJobStore.make(), (inner) => ({
+        cancel: (request) =>
+          Effect.suspend(() =>
+            failures-- > 0
+              ? Effect.fail(new SchedulerError.StoreError({ verb: "cancel", retryable: true, message: "gone" }))
+              : inner.cancel(request)
+          )
+      }))
+      const { close, scheduler } = yield* start(store, w)
+      const ids = yield* backfilled(scheduler)
+      const error = yield* Effect.flip(scheduler.remove("a"))
+      assert.strictEqual(error._tag, "StoreError")
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual(yield* outcomesOf(scheduler, ids), ["cancelled", "cancelled", "succeeded"])
+      yield* close
+    })
+  })
+
+  it.effect("by its caller: the same", () => {
+    const w = world()
+    return Effect.gen(function*() {
+      let isHanging = true
+      const store = withVerbs(yield* MemoryJobStore.make(), (inner) => ({
+        cancel: (request) => Effect.suspend(() => isHanging ? Effect.never : inner.cancel(request))
+      }))
+      const { close, scheduler } = yield* start(store, w)
+      const ids = yield* backfilled(scheduler)
+      const removing = yield* Effect.forkChild(scheduler.remove("a"), { startImmediately: true })
+      yield* turns
+      isHanging = false
+      yield* Fiber.interrupt(removing)
+      yield* turns
+      assert.deepStrictEqual(yield* outcomesOf(scheduler, ids), ["cancelled", "cancelled", "succeeded"])
+      yield* close
+    })
   })
 })
