@@ -21,6 +21,7 @@ import * as Policy from "../Policy.ts"
 import { AttemptTimedOut, CurrentRun, parentOf } from "../Run.ts"
 import { CompletionRefused, type StoreError } from "../SchedulerError.ts"
 import { ofRun } from "./announce.ts"
+import { isFirstStart } from "./begun.ts"
 import { stop } from "./cancel.ts"
 import { codecsOf, type TaskCodecs } from "./codecs.ts"
 import { complete } from "./completion.ts"
@@ -87,9 +88,7 @@ const begin = (core: Core, running: Running): void => {
   const started = core.clock.currentTimeMillisUnsafe()
   const due = row.origin === "backfill" ? row.planned : row.nominal ?? row.planned
   if (running.stop !== undefined) return conclude(core, running, policy, null, { ended: stopped(running) })
-  // Only a run that has not started can miss the deadline: one that is claimed again had, unless its rate made it wait.
-  const isFirst = row.fence === 1 || (policy.rate !== null && row.readyAt !== null && row.started === null)
-  if (policy.misfireGrace !== null && isFirst && started - row.planned > policy.misfireGrace) {
+  if (policy.misfireGrace !== null && started - row.planned > policy.misfireGrace && isFirstStart(row)) {
     return conclude(core, running, policy, null, { ended: { _tag: "DeadlineMissed" } })
   }
   if (row.taskVersion > served.task.version) {

@@ -43,9 +43,12 @@ export const make = (core: Core) => {
   return Effect.fnUntraced(function*(rows: ReadonlyArray<JobStore.RunRow>) {
     const shares = sharesOf(rows)
     if (shares.length === 0) return rows.map((row): Rationed => ({ row, startAt: undefined }))
-    const at = yield* now
     const wants = shares.map(({ rows, want }) => ({ ...want, n: rows.length }))
-    const answers = yield* core.outage.rideOut(core.store.take({ wants, now: at }))
+    const take = Effect.flatMap(
+      now,
+      (at) => Effect.map(core.store.take({ wants, now: at }), (answers) => ({ at, answers }))
+    )
+    const { answers, at } = yield* core.outage.rideOut(take)
     for (const [key, last] of told) if (last <= at) told.delete(key)
     const startAt = new Map<JobStore.RunRow, number>()
     for (const [i, { rows, want }] of shares.entries()) {

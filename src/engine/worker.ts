@@ -8,6 +8,7 @@ import type * as Executor from "../Executor.ts"
 import type * as JobStore from "../JobStore.ts"
 import { ofRun } from "./announce.ts"
 import { startAttempt } from "./attempt.ts"
+import { whenPostponed } from "./begun.ts"
 import { type Core, lanesOf, now, waitFor } from "./core.ts"
 import type { Lease } from "./heartbeat.ts"
 import * as Rationing from "./rationing.ts"
@@ -49,18 +50,21 @@ export const worker = (
     used(runs.length)
     if (runs.length === 0) return next
     core.holdWake.openUnsafe()
-    const at = yield* now
-    if (!lease.covers(asked, at)) {
+    const received = yield* now
+    const giveUp = (at: number): void => {
       for (const row of runs) handBack(row, at)
-      return runs.length === slots ? at : next
     }
-    const rationed = yield* Effect.onInterrupt(restore(ration(runs)), () =>
-      Effect.sync(() => {
-        for (const row of runs) handBack(row, at)
-      }))
-    for (const { row, startAt } of rationed) {
-      if (startAt === undefined) start(row)
-      else postpone(row, startAt, at)
+    const rationed = lease.covers(asked, received)
+      ? yield* Effect.onInterrupt(restore(ration(runs)), () => Effect.sync(() => giveUp(received)))
+      : []
+    // The store may have taken its time to say what the rates have left, too.
+    const at = yield* now
+    if (!lease.covers(asked, at)) giveUp(at)
+    else {
+      for (const { row, startAt } of rationed) {
+        if (startAt === undefined) start(row)
+        else postpone(row, startAt, at)
+      }
     }
     return runs.length === slots ? at : next
   })
@@ -82,7 +86,8 @@ export const worker = (
 
   /** It goes back to wait: an attempt that does not count, and none that has started. */
   const postpone = (row: JobStore.RunRow, readyAt: number, at: number): void => {
-    const { attempt, attempts, fence, id, started } = row
+    const { attempt, fence, id, started } = row
+    const attempts = whenPostponed(row)
     core.settler.submit({
       executor,
       settlement: { run: id, fence, next: { _tag: "Retry", readyAt, started, attempt, attempts }, follow: [] },

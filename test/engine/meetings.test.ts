@@ -1,9 +1,9 @@
 /** Where two features meet. */
 import { assert, describe, it } from "@effect/vitest"
 import { DateTime, Effect, Fiber } from "effect"
-import { Job, MemoryJobStore, Scheduler, SchedulerError, Trigger } from "effect-scheduler"
+import { Job, type JobStore, MemoryJobStore, Scheduler, SchedulerError, Trigger } from "effect-scheduler"
 import { TestClock } from "effect/testing"
-import { inMemory, start, turns, withVerbs, Work, world } from "../support/world.ts"
+import { inMemory, Refused, start, turns, withVerbs, Work, world } from "../support/world.ts"
 
 const a = { id: "a", payload: { name: "a" }, trigger: Trigger.interval("10 seconds") } as const
 
@@ -122,3 +122,80 @@ describe("a removal that is broken off", () => {
     })
   })
 })
+
+describe("a rate", () => {
+  const shared = (
+    store: JobStore.Service,
+    verbs: (store: JobStore.Service) => Partial<JobStore.Service> = () => ({})
+  ) => withVerbs(store, (inner) => ({ ...verbs(inner), capabilities: { ...inner.capabilities, shared: true } }))
+
+  it.effect("that the store does not answer about in time: a claim that may be another's by now is not begun", () => {
+    const w = world()
+    w.behave = () => Effect.as(Effect.sleep("1 minute"), "done")
+    return Effect.gen(function*() {
+      let asked = 0
+      const store = shared(yield* MemoryJobStore.make(), (inner) => ({
+        take: (request) =>
+          Effect.tap(inner.take(request), () => asked++ === 0 ? Effect.sleep("12 seconds") : Effect.void)
+      }))
+      const one = yield* start(store, w)
+      yield* one.scheduler.enqueue(Work, {
+        id: "r",
+        payload: { name: "r" },
+        delivery: "atMostOnce",
+        rate: { limit: 10, per: "1 second" }
+      })
+      yield* turns
+      const two = yield* start(store, w)
+      yield* TestClock.adjust("15 seconds")
+      yield* TestClock.adjust("1 minute")
+      assert.lengthOf(w.log, 1)
+      const [run] = yield* two.scheduler.runs({ ids: ["r"] })
+      assert.strictEqual(run?.outcome, "succeeded")
+      yield* one.close
+      yield* two.close
+    })
+  })
+
+  const graced = { rate: { limit: 1, per: "10 seconds" }, misfireGrace: "12 seconds" } as const
+
+  it.effect("made it wait, and then its node was lost: it had begun, so it is not late", () => {
+    const w = world()
+    w.behave = ({ at, name }) => Effect.as(name === "b" && at < 15_000 ? Effect.never : Effect.void, "done")
+    return Effect.gen(function*() {
+      const store = shared(yield* MemoryJobStore.make())
+      const one = yield* start(withVerbs(store, () => ({ leave: () => Effect.void, settle: cutAt(15, store) })), w)
+      for (const id of ["a", "b"]) yield* one.scheduler.enqueue(Work, { id, payload: { name: id }, ...graced })
+      yield* TestClock.adjust("16 seconds")
+      assert.deepStrictEqual(w.log, ["a 1 @0", "b 1 @10000"])
+      yield* one.close
+      const two = yield* start(store, w, { reap: "1 second" })
+      yield* TestClock.adjust("1 minute")
+      const [run] = yield* two.scheduler.runs({ ids: ["b"] })
+      assert.strictEqual(run?.outcome, "succeeded")
+      yield* two.close
+    })
+  })
+
+  it.effect("makes a dead letter wait that is redriven: it is as late as it is", () => {
+    const w = world()
+    let failing = true
+    w.behave = () => failing ? Effect.fail(new Refused({ why: "no" })) : Effect.succeed("done")
+    return Effect.gen(function*() {
+      const scheduler = yield* Scheduler.Scheduler
+      for (const id of ["a", "b"]) yield* scheduler.enqueue(Work, { id, payload: { name: id }, ...graced })
+      yield* TestClock.adjust("1 hour")
+      failing = false
+      assert.lengthOf(yield* scheduler.redriveAll({}), 2)
+      yield* TestClock.adjust("1 hour")
+      const runs = yield* scheduler.runs({ ids: ["a", "b"] })
+      assert.deepStrictEqual(runs.map(({ outcome }) => outcome), ["succeeded", "succeeded"])
+    }).pipe(Effect.provide(inMemory(w)))
+  })
+})
+
+/** From a second on, what is to be recorded is lost. */
+const cutAt = (second: number, store: JobStore.Service): JobStore.Service["settle"] => (request) =>
+  request.now >= second * 1_000
+    ? Effect.succeed(request.settlements.map(() => "stale" as const))
+    : store.settle(request)
