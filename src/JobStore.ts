@@ -657,7 +657,8 @@ export interface Service {
   }, StoreError>
 
   /**
-   * Forgets, at most `limit` of each: done runs with `expiresAt <= now`; of each task of `keep`, the done runs beyond its newest `count`;
+   * Forgets, at most `limit` of each: done runs with `expiresAt <= now`; of each task of `keep`, the done runs beyond its newest `count`,
+   * of those that are not `isRecalled`;
    * verdicts that end before `before`; buckets that are full. Jobs are never forgotten: a `done` job is what keeps a declared one-off from
    * running again. Answers with how many runs and verdicts went.
    */
@@ -671,6 +672,24 @@ export interface Service {
   /** Hints for idle nodes. A subscriber gets those published after it began to pull. */
   readonly signals: Stream.Stream<Signal>
 }
+
+/**
+ * What the id of a throttled request's run begins with.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const throttled = "throttle:"
+
+/**
+ * Whether somebody may ask for the run again under its id: what follows another run, or stands for a window of time. While it is remembered that
+ * changes nothing, so it is remembered for its whole `retention`, however many there are.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const isRecalled = ({ id, origin }: Pick<NewRun, "id" | "origin">): boolean =>
+  origin === "continuation" || id.startsWith(throttled)
 
 /**
  * Where jobs, runs and verdicts live.

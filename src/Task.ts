@@ -189,7 +189,8 @@ export interface Options<Payload, Success, Error extends PureSchema> extends Omi
   readonly key?: string | ((payload: PayloadSchema<Payload>["Type"]) => string) | undefined
   /**
    * How many of its runs that have ended are remembered at most, the newest of them; looked at once an hour by nodes that carry out the task.
-   * Each is forgotten after its `retention` in any case. Default: no bound.
+   * Each is forgotten after its `retention` in any case, and only then what would be run again if it were not remembered: continuations,
+   * and requests that were throttled. Default: no bound.
    */
   readonly history?: number | undefined
   /** Name of the executor that carries the runs. Default `"default"`. */

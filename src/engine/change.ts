@@ -12,6 +12,7 @@ import { type Core, now, wakeWorkers } from "./core.ts"
 import { decide, type Decision, read } from "./decide.ts"
 import { followCancelled } from "./following.ts"
 import { find, goingOf } from "./lookup.ts"
+import { updateTo } from "./next.ts"
 import { resumption } from "./resumption.ts"
 
 type Event = Parameters<Core["events"]["publish"]>[1]
@@ -50,7 +51,7 @@ export const change = Effect.fnUntraced(function*(
       job: row.id,
       incarnation: row.incarnation,
       revision: row.revision,
-      update: { _tag: "Replace", row: { ...edited.row, updated: at } },
+      update: updateTo(row, { ...edited.row, updated: at }),
       runs: edited.decision?.runs ?? [],
       verdicts: edited.decision?.verdicts ?? [],
       cancel: edited.decision?.cancel ?? null

@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import { toMillis } from "../internal/duration.ts"
 import { toInstant } from "../internal/instant.ts"
 import { show } from "../internal/show.ts"
-import type * as JobStore from "../JobStore.ts"
+import * as JobStore from "../JobStore.ts"
 import { InvalidOption } from "../SchedulerError.ts"
 
 /** See `Scheduler.RunOptions`. */
@@ -67,7 +67,7 @@ export const timed = Effect.fnUntraced(function*(
   }
   if (given.throttle !== undefined) {
     const window = yield* toMillis("throttle", given.throttle, { minimum: 1, endless: false })
-    return { ...run, id: `throttle:${about}:${Math.floor(now / window) * window}`, retention: window }
+    return { ...run, id: `${JobStore.throttled}${about}:${Math.floor(now / window) * window}`, retention: window }
   }
   return run
 })

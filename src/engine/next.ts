@@ -1,9 +1,11 @@
 /**
  * When the planner must look at a job again.
  */
+import * as Option from "effect/Option"
 import { newestDue } from "../decisions/plan.ts"
 import { pauseOf } from "../Job.ts"
 import type * as JobStore from "../JobStore.ts"
+import * as Policy from "../Policy.ts"
 import type * as Trigger from "../Trigger.ts"
 import { basisOf } from "./basis.ts"
 import { dueOf, movedOf } from "./overrides.ts"
@@ -15,6 +17,13 @@ export const withNext = (row: JobStore.JobRow, trigger: Trigger.Trigger): JobSto
   return next === undefined
     ? { ...row, state: "done", nextNominal: null, nextDue: null }
     : { ...row, nextNominal: next, nextDue: dueOf(row, trigger)(next), tz: basisOf(trigger) }
+}
+
+/** What a change makes of a job's row: one that is done with it goes, if that is its policy. */
+export const updateTo = (before: JobStore.JobRow, row: JobStore.JobRow): JobStore.Change["update"] => {
+  const isOver = row.state === "done" && before.state !== "done"
+  const policy = isOver ? Option.getOrUndefined(Policy.decode(row.policy)) : undefined
+  return policy?.whenDone === "remove" ? { _tag: "Delete" } : { _tag: "Replace", row }
 }
 
 const endOfPause = (row: JobStore.JobRow): number | null =>

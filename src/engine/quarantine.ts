@@ -29,12 +29,15 @@ export const quarantine = (job: JobStore.JobRow, reason: string, at: number): Jo
   cancel: null
 })
 
-/** Quarantines the job of a run whose payload turned out not to decode, unless it has been changed since. */
+/**
+ * Quarantines the job of a run whose payload turned out not to decode, unless it has been changed since. A paused one makes no runs, and the
+ * note of its pause is kept: whoever resumes it finds out.
+ */
 export const quarantineJob = Effect.fnUntraced(function*(core: Core, run: JobStore.RunRow, reason: string) {
   if (run.job === null) return
   const job = yield* core.outage.rideOut(find(core, run.job))
   if (job === undefined || job.incarnation !== run.incarnation || job.payload !== run.payload) return
-  if (job.state === "quarantined") return
+  if (job.state === "quarantined" || job.state === "paused") return
   const at = yield* now
   const change = quarantine(job, `payload: ${reason}`, at)
   const [answer] = yield* core.outage.rideOut(core.store.commit({ changes: [change], now: at }))

@@ -1,15 +1,13 @@
 /**
  * The end of a pause that has an end: whoever comes to the job first, the planner or a verb, commits it.
  */
-import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import { pauseOf } from "../Job.ts"
 import type * as JobStore from "../JobStore.ts"
-import * as Policy from "../Policy.ts"
 import * as Trigger from "../Trigger.ts"
 import type { Core } from "./core.ts"
 import { decideAgainst } from "./decide.ts"
-import { withNext } from "./next.ts"
+import { updateTo, withNext } from "./next.ts"
 import { forgiving } from "./overrides.ts"
 
 /**
@@ -25,13 +23,11 @@ export const resumption = (core: Core, job: JobStore.JobRow, at: number): JobSto
   const { cursor, verdicts } = decideAgainst(core, job, trigger.success, "paused", job.pause, until - 1, at)
   const active: JobStore.JobRow = { ...job, cursor, state: "active", pause: null, overrides: forgiving(job, until) }
   const row = withNext(active, trigger.success)
-  const policy = Policy.decode(job.policy)
-  const isOver = row.state === "done" && Option.isSome(policy) && policy.value.whenDone === "remove"
   return {
     job: job.id,
     incarnation: job.incarnation,
     revision: job.revision,
-    update: isOver ? { _tag: "Delete" } : { _tag: "Replace", row: { ...row, updated: at } },
+    update: updateTo(job, { ...row, updated: at }),
     verdicts,
     runs: [],
     cancel: null

@@ -1,7 +1,17 @@
 /** Where two features meet. */
 import { assert, describe, it } from "@effect/vitest"
-import { DateTime, Effect, Fiber } from "effect"
-import { Job, type JobStore, MemoryJobStore, Scheduler, SchedulerError, Trigger } from "effect-scheduler"
+import { Context, DateTime, Effect, Exit, Fiber, Layer, Schema, Scope } from "effect"
+import {
+  Continuation,
+  FiberExecutor,
+  Job,
+  JobStore,
+  MemoryJobStore,
+  Scheduler,
+  SchedulerError,
+  Task,
+  Trigger
+} from "effect-scheduler"
 import { TestClock } from "effect/testing"
 import { inMemory, Refused, start, turns, withVerbs, Work, world } from "../support/world.ts"
 
@@ -199,3 +209,89 @@ const cutAt = (second: number, store: JobStore.Service): JobStore.Service["settl
   request.now >= second * 1_000
     ? Effect.succeed(request.settlements.map(() => "stale" as const))
     : store.settle(request)
+
+describe("a pause", () => {
+  it.effect("is not lost when a run that was queued before it turns out not to be readable", () =>
+    Effect.gen(function*() {
+      const before = Task.make("Moody", { payload: { n: Schema.Int } })
+      const after = Task.make("Moody", { payload: { n: Schema.Literal(2) } })
+      const store = yield* MemoryJobStore.make()
+      const open = Effect.fnUntraced(function*(task: Task.Any, paused: boolean) {
+        const scope = yield* Scope.make()
+        const layer = Scheduler.layer({ tasks: [task as typeof before], paused }).pipe(
+          Layer.provide([(task as typeof before).toLayer(() => Effect.void), FiberExecutor.layer()]),
+          Layer.provide(Layer.succeed(JobStore.JobStore, store))
+        )
+        const context = yield* Layer.buildWithScope(layer, scope)
+        return { scheduler: Context.get(context, Scheduler.Scheduler), close: Scope.close(scope, Exit.void) }
+      })
+      const one = yield* open(before, true)
+      yield* one.scheduler.schedule(before, { id: "m", payload: { n: 1 }, trigger: Trigger.interval("10 seconds") })
+      yield* one.scheduler.runNow("m")
+      yield* one.scheduler.pause("m", { reason: "inventory" })
+      yield* one.close
+      const two = yield* open(after, false)
+      yield* TestClock.adjust("1 minute")
+      const [run] = yield* two.scheduler.runs({ job: "m" })
+      assert.strictEqual(run?.outcome, "undecodable")
+      const job = yield* two.scheduler.get("m")
+      assert.deepStrictEqual([job.state, job.pause?.reason], ["paused", "inventory"])
+      // Resuming finds out.
+      yield* two.scheduler.resume("m", { catchUp: true })
+      yield* TestClock.adjust("10 seconds")
+      assert.strictEqual((yield* two.scheduler.get("m")).state, "quarantined")
+      yield* two.close
+    }))
+
+  it.effect("in which a job's last occurrence came due: resumed, it is removed if it is to be when it is done", () => {
+    const w = world()
+    return Effect.gen(function*() {
+      const scheduler = yield* Scheduler.Scheduler
+      yield* scheduler.schedule(Work, { ...a, trigger: Trigger.after("10 seconds"), whenDone: "remove" })
+      yield* scheduler.pause("a")
+      yield* TestClock.adjust("20 seconds")
+      yield* scheduler.resume("a")
+      assert.deepStrictEqual(yield* scheduler.list(), [])
+    }).pipe(Effect.provide(inMemory(w)))
+  })
+
+  it.effect("a change that decides a job's last occurrence removes it like the planner", () => {
+    const w = world()
+    return Effect.gen(function*() {
+      const scheduler = yield* Scheduler.Scheduler
+      yield* scheduler.schedule(Work, { ...a, trigger: Trigger.after("10 seconds"), whenDone: "remove" })
+      yield* scheduler.pauseNode
+      yield* TestClock.adjust("20 seconds")
+      yield* scheduler.runNow("a")
+      yield* scheduler.resumeNode
+      yield* turns
+      assert.deepStrictEqual(yield* scheduler.list(), [])
+      assert.lengthOf(w.log, 2)
+    }).pipe(Effect.provide(inMemory(w)))
+  })
+})
+
+describe("a bounded history", () => {
+  it.effect("does not make a continuation come again that it has forgotten", () => {
+    let sent = 0
+    const Alert = Task.make("Alert", { payload: Continuation.Ended, history: 0 })
+    const First = Task.make("First")
+    const layer = Scheduler.layer({ tasks: [Alert, First], reap: "1 hour" }).pipe(
+      Layer.provide([
+        Alert.toLayer(() => Effect.sync(() => void sent++)),
+        First.toLayer(() => Effect.never),
+        FiberExecutor.layer(),
+        MemoryJobStore.layer
+      ])
+    )
+    return Effect.gen(function*() {
+      const scheduler = yield* Scheduler.Scheduler
+      const id = yield* scheduler.enqueue(First, { delay: "1 day", followedBy: [Continuation.onEnd(Alert)] })
+      yield* scheduler.cancel(id)
+      yield* turns
+      assert.strictEqual(sent, 1)
+      yield* TestClock.adjust("5 hours")
+      assert.strictEqual(sent, 1)
+    }).pipe(Effect.provide(layer))
+  })
+})

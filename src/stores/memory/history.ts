@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import { isRecalled } from "../../JobStore.ts"
 import { Expiry, type Family, type RunEntry } from "./entries.ts"
 import { Heap } from "./heap.ts"
 import type { Incarnations } from "./incarnations.ts"
@@ -65,7 +66,7 @@ export class History {
 
   /** Forgets up to `limit` runs of a task beyond its newest ones; answers with how many. */
   sweepBeyond(task: string, count: number, limit: number): number {
-    const ended = Array.from(this.byId.values()).filter(({ row }) => row.task === task)
+    const ended = Array.from(this.byId.values()).filter(({ row }) => row.task === task && !isRecalled(row))
       .sort((a, b) => b.row.finished! - a.row.finished! || (a.row.id < b.row.id ? 1 : -1))
     const beyond = ended.slice(count).toReversed().slice(0, limit)
     for (const run of beyond) this.forget(run)

@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
-import type { RunQuery, RunRow, VerdictQuery, VerdictRow } from "../../JobStore.ts"
+import { isRecalled, type RunQuery, type RunRow, type VerdictQuery, type VerdictRow } from "../../JobStore.ts"
 import { scale } from "../rates.ts"
 import { type Database, script, type Verbs } from "./Database.ts"
 import { order } from "./order.ts"
@@ -183,7 +183,7 @@ export const make = (db: Database): Verbs<"runs" | "verdicts" | "sweep"> => {
   /** Of a task, the runs beyond its newest ones, from the oldest on. */
   const sweepBeyond = Effect.fnUntraced(function*(task: string, count: number, limit: number) {
     const ended = yield* select({ task, going: false, limit: Infinity })
-    const ids = ended.slice(count).reverse().slice(0, limit).map(({ id }) => id)
+    const ids = ended.filter((row) => !isRecalled(row)).slice(count).reverse().slice(0, limit).map(({ id }) => id)
     if (ids.length === 0) return 0
     const [swept] = yield* db.run("sweep", forgetAll, { ids })
     return swept as number

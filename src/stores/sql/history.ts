@@ -5,7 +5,14 @@
  */
 import * as Effect from "effect/Effect"
 import type { Fragment } from "effect/sql/Statement"
-import type { RunQuery, RunRow, Service, VerdictQuery, VerdictRow } from "../../JobStore.ts"
+import {
+  type RunQuery,
+  type RunRow,
+  type Service,
+  throttled,
+  type VerdictQuery,
+  type VerdictRow
+} from "../../JobStore.ts"
 import { scale } from "../rates.ts"
 import { type Database, forKeys, forRows, type Sql, type Values, type Verbs } from "./Database.ts"
 import * as Table from "./Table.ts"
@@ -124,15 +131,18 @@ export const make = (db: Database): Verbs<"runs" | "verdicts" | "sweep"> => {
   const forget = (gone: ReadonlyArray<Values>) =>
     forKeys(db, ids, gone, (areGone) => sql`DELETE FROM ${runs} WHERE ns = ${ns} AND ${areGone}`)
 
+  /** As `isRecalled` has it. */
+  const mayGo = sql`origin <> 'continuation' AND id NOT LIKE ${`${throttled}%`}`
+
   /** Of a task, the runs beyond its newest ones, from the oldest on. */
   const sweepBeyond = Effect.fnUntraced(function*(task: string, count: number, limit: number) {
     const [newest] =
       yield* sql`SELECT finished, id FROM ${runs} WHERE ns = ${ns} AND finished IS NOT NULL AND task = ${task}
-      ORDER BY finished DESC, id DESC LIMIT 1 OFFSET ${count}`.values
+      AND ${mayGo} ORDER BY finished DESC, id DESC LIMIT 1 OFFSET ${count}`.values
     if (newest === undefined) return 0
     const [finished, id] = newest
     const beyond = yield* sql`SELECT id FROM ${runs} WHERE ns = ${ns} AND finished IS NOT NULL AND task = ${task}
-      AND finished <= ${finished} AND (finished < ${finished} OR id <= ${id})
+      AND finished <= ${finished} AND (finished < ${finished} OR id <= ${id}) AND ${mayGo}
       ORDER BY finished, id LIMIT ${limit} ${skipLocked}`.values
     yield* forget(beyond)
     return beyond.length

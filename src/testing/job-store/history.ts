@@ -173,6 +173,22 @@ export const sweeping = chapter("sweep", {
     assert.deepEqual(yield* left, ["going", "y", "x"])
   },
 
+  "of a task the runs that may be asked for again are kept, however many": function*(store) {
+    const runs = [
+      run("a"),
+      run("b"),
+      run("a:then:0", { origin: "continuation" }),
+      run("throttle:Task::0")
+    ]
+    yield* store.enqueue({ runs, now: at(0) })
+    const claimed = yield* claim(store, at(0), 4)
+    yield* store.settle({ settlements: claimed.map((row) => done(row, at(row.id === "b" ? 2 : 1))), now: at(2) })
+    const keep = [{ task: "Task", count: 1 }]
+    assert.equal(yield* store.sweep({ now: at(3), before: at(0), keep, limit: 9 }), 1)
+    assert.deepEqual(idsOf(yield* store.runs({ limit: 9 })), ["b", "throttle:Task::0", "a:then:0"])
+    assert.equal((yield* store.enqueue({ runs: runs.slice(2), now: at(3) })).join(), "duplicate,duplicate")
+  },
+
   "an expiry counts from its very instant": function*(store) {
     yield* store.enqueue({ runs: [run("a", { retention: 99 })], now: at(0) })
     yield* store.cancel({ runs: ["a"], request: { reason: "r", by: "b" }, now: at(1) })
