@@ -50,5 +50,8 @@ export * as DeclaredJobs from "./DeclaredJobs.ts"
 /** What happens in a scheduler. */
 export * as SchedulerEvent from "./SchedulerEvent.ts"
 
+/** What it measures of itself. */
+export * as SchedulerMetric from "./SchedulerMetric.ts"
+
 /** What it can fail with. */
 export * as SchedulerError from "./SchedulerError.ts"

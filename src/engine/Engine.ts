@@ -91,7 +91,7 @@ const start = Effect.fnUntraced(function*(
   }
   const settings = yield* Settings.resolve(options.times, store.capabilities, live)
   const host = hostname()
-  const outage = Outage.make(events, yield* now)
+  const outage = Outage.make(name, events, yield* now)
   const settler = Settler.make(store, outage, settings.settleBatch)
   const background = yield* FiberSet.runtime(yield* FiberSet.make())<never>()
   const core: Core = {

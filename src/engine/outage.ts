@@ -1,11 +1,14 @@
 /**
- * Rides out a store that cannot be reached: says so once, tries again for as long as it takes, and says so once when it is back.
+ * Rides out a store that cannot be reached: says so once (event, metric, log), tries again for as long as it takes, and says so once when it is
+ * back.
  */
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Metric from "effect/Metric"
 import * as Schedule from "effect/Schedule"
 import type { StoreError } from "../SchedulerError.ts"
+import { storeDown, storeOutages } from "../SchedulerMetric.ts"
 import type { StoreEvents } from "./events.ts"
 
 export interface Outage {
@@ -25,7 +28,9 @@ const backoff = Schedule.exponential("100 millis").pipe(
   Schedule.modifyDelay(({ duration }) => Effect.succeed(Duration.min(duration, Duration.seconds(5))))
 )
 
-export const make = (events: StoreEvents, startedAt: number): Outage => {
+export const make = (store: string, events: StoreEvents, startedAt: number): Outage => {
+  const isDown = storeDown(store)
+  const outages = storeOutages(store)
   let downSince: number | undefined
   /**
    * Grows when the store goes and when it comes back. Only a call that was begun since tells anything: the answer to one from before the
@@ -39,9 +44,11 @@ export const make = (events: StoreEvents, startedAt: number): Outage => {
       downSince = now
       period++
       events.publish(now, { _tag: "StoreUnavailable", message: error.message })
-      return Effect.logWarning(
-        `The job store does not answer (${error.verb}: ${error.message}); trying again until it does`
-      )
+      return Effect.all([
+        Metric.update(isDown, 1),
+        Metric.update(outages, 1),
+        Effect.logWarning(`The job store does not answer (${error.verb}: ${error.message}); trying again until it does`)
+      ], { discard: true })
     })
   const up = Effect.suspend(() => {
     if (downSince === undefined) return Effect.void
@@ -51,7 +58,10 @@ export const make = (events: StoreEvents, startedAt: number): Outage => {
       period++
       healthySince = now
       events.publish(now, { _tag: "StoreRecovered", downMillis })
-      return Effect.logInfo(`The job store answers again, after ${downMillis} ms`)
+      return Effect.andThen(
+        Metric.update(isDown, 0),
+        Effect.logInfo(`The job store answers again, after ${downMillis} ms`)
+      )
     })
   })
   const observe: Outage["observe"] = (verb) =>

@@ -2,8 +2,8 @@
  * An outage is told once, when it begins, and once, when it is over, however the answers of many calls arrive.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Fiber, References } from "effect"
-import { SchedulerError } from "effect-scheduler"
+import { Deferred, Effect, Fiber, Metric, References } from "effect"
+import { SchedulerError, SchedulerMetric } from "effect-scheduler"
 import { TestClock } from "effect/testing"
 import * as Outage from "../../src/engine/outage.ts"
 
@@ -11,7 +11,7 @@ const away = new SchedulerError.StoreError({ verb: "claim", retryable: true, mes
 
 const world = () => {
   const told: Array<string> = []
-  const outage = Outage.make({ heard: () => true, publish: (_at, { _tag }) => void told.push(_tag) }, 0)
+  const outage = Outage.make("metered", { heard: () => true, publish: (_at, { _tag }) => void told.push(_tag) }, 0)
   /** A call whose answer the test gives. */
   const call = Effect.gen(function*() {
     const answers = [
@@ -40,6 +40,7 @@ describe("an outage", () => {
       yield* Deferred.succeed(late.first, undefined)
       yield* Fiber.join(late.fiber)
       assert.isTrue(outage.down())
+      assert.strictEqual((yield* Metric.value(SchedulerMetric.storeDown("metered"))).value, 1)
       yield* Deferred.fail(two.first, away)
       yield* TestClock.adjust("1 minute")
       assert.deepStrictEqual(told, ["StoreUnavailable"])
@@ -47,7 +48,9 @@ describe("an outage", () => {
       yield* Fiber.join(one.fiber)
       assert.deepStrictEqual(told, ["StoreUnavailable", "StoreRecovered"])
       assert.isFalse(outage.down())
-    }).pipe(quietly))
+      assert.strictEqual((yield* Metric.value(SchedulerMetric.storeDown("metered"))).value, 0)
+      assert.strictEqual((yield* Metric.value(SchedulerMetric.storeOutages("metered"))).count, 1)
+    }).pipe(Effect.provideService(Metric.MetricRegistry, new Map()), quietly))
 
   it.effect("does not begin again because a call begun in it fails when it is over", () =>
     Effect.gen(function*() {
