@@ -237,19 +237,28 @@ export const make = (db: Database): Admission => {
 
   /** Those that will be added, and what they take. Without bounds, the database finds out which are free. */
   const placed = Effect.fnUntraced(function*(news: ReadonlyArray<NewRun>, now: number) {
-    if (!news.some(hasBound)) return { rows: news.map((run) => encodeNew(run, queued(run, now))), seated: [] }
+    if (!news.some(hasBound)) {
+      return { rows: news.map((run) => encodeNew(run, queued(run, now))), seated: [], counted: [] }
+    }
     const ids = yield* takenIds(news.map(({ id }) => id))
     const { entries, seated } = yield* letIn(news.filter(({ id }) => !ids.has(id)), now)
-    return { rows: entries.map(({ place, run }) => encodeNew(run, place)), seated }
+    return {
+      rows: entries.map(({ place, run }) => encodeNew(run, place)),
+      seated,
+      counted: entries.map(({ run }) => run)
+    }
   })
 
   const add = Effect.fnUntraced(function*(news: ReadonlyArray<NewRun>, now: number, hints: Hints) {
     const added = new Set<NewRun>()
     for (const wave of waves(news, ({ id }) => id)) {
-      const { rows, seated } = yield* placed(wave, now)
+      const { counted, rows, seated } = yield* placed(wave, now)
       const ids = new Set(yield* insert(rows))
       for (const run of wave) if (ids.has(run.id)) added.add(run)
       yield* places.take(seated.filter(({ id }) => ids.has(id)))
+      // Somebody took its key in between: whoever stands behind it here stands behind nobody.
+      const absent = counted.filter(({ id }) => !ids.has(id)).map((run) => ({ ...run, state: "done" as const }))
+      if (absent.length > 0) yield* succeed(absent, now, hints)
     }
     if (added.size > 0) hints.ready = true
     return news.map((run) => added.has(run))

@@ -2,7 +2,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { JobStoreSuite as Suite } from "effect-scheduler/testing"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
+import type { SqlClient } from "effect/sql/SqlClient"
 import type { RunRow, Service } from "../../../src/JobStore.ts"
 
 const { at, job, occurrence, run } = Suite
@@ -27,7 +29,9 @@ const work = (store: Service, node: string, settle: (run: RunRow) => Effect.Effe
   })
 
 /** So many stores over the same tables, each with connections of its own. */
-export type Several = (n: number) => Effect.Effect<ReadonlyArray<{ readonly store: Service }>, unknown, Scope.Scope>
+export type Several = (
+  n: number
+) => Effect.Effect<ReadonlyArray<{ readonly store: Service; readonly sql: SqlClient }>, unknown, Scope.Scope>
 
 export const contention = (server: string, isRunning: boolean, several: Several): void => {
   describe.runIf(isRunning)(`several processes on one ${server}`, () => {
@@ -206,5 +210,26 @@ export const contention = (server: string, isRunning: boolean, several: Several)
         assert.strictEqual(ids.length + rest.runs.length, 1500)
         assert.isTrue([...claims, rest].every(({ runs }) => runs.every(({ fence }) => fence === 1)))
       }), 60_000)
+
+    it.live("a run whose key somebody takes in between keeps nobody behind it", () =>
+      Effect.gen(function*() {
+        const [a, b] = yield* several(2)
+        const limits = [{ key: "task", max: 1 }]
+        const fiber = yield* a!.sql.withTransaction(Effect.gen(function*() {
+          yield* a!.store.enqueue({ runs: [run("x", { uniqueKey: "u" })], now })
+          const fiber = yield* Effect.forkDetach(b!.store.enqueue({
+            runs: [run("y", { uniqueKey: "u", limits }), run("z", { limits })],
+            now
+          }))
+          // until it waits for this transaction to say whose the key is
+          yield* Effect.sleep("300 millis")
+          return fiber
+        }))
+        assert.deepStrictEqual(yield* Fiber.join(fiber), ["duplicate", "added"])
+        const runs = yield* a!.store.runs({ going: true, limit: 10 })
+        assert.deepStrictEqual(runs.map(({ id, state }) => [id, state]).sort(), [["x", "ready"], ["z", "ready"]])
+        const { runs: claimed } = yield* b!.store.claim({ node: "n", lanes: ["default/Task"], limit: 5, now })
+        assert.strictEqual(claimed.length, 2)
+      }))
   })
 }
