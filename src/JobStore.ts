@@ -296,6 +296,8 @@ export interface JobQuery {
   readonly ids?: ReadonlyArray<string>
   readonly task?: string
   readonly state?: JobState
+  /** Only jobs whose `tz` is another one. */
+  readonly exceptTz?: string
   /** Only ids that begin with this text. */
   readonly prefix?: string
   /** Keyset: only ids greater than this one (in code-unit order; a database may compare by code point). */

@@ -22,7 +22,7 @@ const roomOf = (file: string): string => {
   if (file.includes("/")) return first!
   if (/^(Task|Trigger|Job|Policy|Continuation|Run|Verdict|Snapshot)\.ts$/.test(file)) return "words"
   if (/^(JobStore|Executor)\.ts$/.test(file)) return "contracts"
-  if (/^Scheduler(Event|Error)\.ts$/.test(file)) return "words"
+  if (/^Scheduler(Event|Error|Metric)\.ts$/.test(file)) return "words"
   if (/^(Scheduler|DeclaredJobs)\.ts$/.test(file)) return "face"
   return "entry"
 }

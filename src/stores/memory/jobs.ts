@@ -68,7 +68,7 @@ export class Jobs {
 
   select(query: JobQuery): Array<JobRow> {
     const rows: Array<JobRow> = []
-    const { after, ids, prefix = "", state, task } = query
+    const { after, exceptTz, ids, prefix = "", state, task } = query
     const entries = ids === undefined ? this.inOrder() : this.named(ids)
     const start = after === undefined || after < prefix ? prefix : after
     for (let i = lowerBound(entries, start); i < entries.length && rows.length < query.limit; i++) {
@@ -77,6 +77,7 @@ export class Jobs {
       if (row.id === after) continue
       if (task !== undefined && row.task !== task) continue
       if (state !== undefined && row.state !== state) continue
+      if (exceptTz !== undefined && row.tz === exceptTz) continue
       rows.push(row)
     }
     return rows

@@ -89,7 +89,7 @@ export const make = (db: Database): Verbs<"insertJobs" | "jobs"> => {
     const rows: Array<JobRow> = []
     if (query.limit <= 0) return rows
     if (query.ids !== undefined) return yield* named(query, query.ids)
-    const filtered = query.task !== undefined || query.state !== undefined
+    const filtered = query.task !== undefined || query.state !== undefined || query.exceptTz !== undefined
     const { limit, prefix = "" } = query
     let after = query.after
     while (true) {
@@ -120,4 +120,5 @@ export const make = (db: Database): Verbs<"insertJobs" | "jobs"> => {
 const isWanted = (row: JobRow, query: JobQuery): boolean =>
   (query.task === undefined || row.task === query.task) &&
   (query.state === undefined || row.state === query.state) &&
+  (query.exceptTz === undefined || row.tz !== query.exceptTz) &&
   (query.prefix === undefined || row.id.startsWith(query.prefix))

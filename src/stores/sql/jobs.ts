@@ -41,6 +41,7 @@ export const make = (db: Database): Verbs<"insertJobs" | "jobs"> => {
     const filters = [sql`j.ns = ${ns}`]
     if (query.task !== undefined) filters.push(sql`j.task = ${query.task}`)
     if (query.state !== undefined) filters.push(sql`j.state = ${query.state}`)
+    if (query.exceptTz !== undefined) filters.push(sql`j.tz <> ${query.exceptTz}`)
     if (query.after !== undefined) filters.push(sql`j.id > ${query.after}`)
     if (query.prefix !== undefined && query.prefix !== "") {
       filters.push(sql`j.id >= ${query.prefix} AND j.id < ${query.prefix + "\u{10ffff}"}`)

@@ -85,11 +85,13 @@ export const jobs = chapter("jobs", {
       job("a", { task: "X" }),
       job("b", { task: "Y" }),
       job("c", { task: "X", state: "paused", nextDue: null }),
-      job("d", { task: "X" })
+      job("d", { task: "X", tz: "1999z" })
     ])
     assert.deepEqual(idsOf(yield* store.jobs({ task: "X", limit: 10 })), ["a", "c", "d"])
     assert.deepEqual(idsOf(yield* store.jobs({ task: "X", state: "active", limit: 10 })), ["a", "d"])
     assert.deepEqual(idsOf(yield* store.jobs({ state: "paused", limit: 10 })), ["c"])
+    assert.deepEqual(idsOf(yield* store.jobs({ exceptTz: job("a").tz, limit: 10 })), ["d"])
+    assert.deepEqual(idsOf(yield* store.jobs({ exceptTz: "1999z", state: "active", limit: 1 })), ["a"])
     assert.deepEqual(idsOf(yield* store.jobs({ ids: ["d", "b", "nobody", "d"], limit: 10 })), ["b", "d"])
     assert.deepEqual(idsOf(yield* store.jobs({ ids: ["d", "b", "a"], after: "a", task: "X", limit: 10 })), ["d"])
     assert.deepEqual(idsOf(yield* store.jobs({ ids: [], limit: 10 })), [])
