@@ -394,6 +394,14 @@ export interface Settlement {
 }
 
 /**
+ * What became of a settlement; see `settle`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Settled = "ok" | "cancelled" | "already" | "stale"
+
+/**
  * A wish to take from the bucket of a rate.
  *
  * @category models
@@ -580,16 +588,17 @@ export interface Service {
    * `orderAt = (readyAt ?? planned) - boost` and has no `claimed`.
    *
    * - `ok`: recorded
+   * - `cancelled`: recorded, and the run is over: it was flagged for cancellation
    * - `already`: this very settlement was recorded before (same fence, and the run is done, waiting, ready or blocked since)
    * - `stale`: somebody else claimed the run since, or it is gone; nothing was changed
    *
-   * A `Release` or `Retry` of a run that is flagged for cancellation ends it as `cancelled` instead, at `now`; a `Retry` still records
-   * its attempt. Signals `settled`, `ready`.
+   * A `Release` or `Retry` of a run that is flagged for cancellation ends it as `cancelled` instead, at `now`, and its `follow` is left out; a
+   * `Retry` still records its attempt. Signals `settled`, `ready`.
    */
   readonly settle: (request: {
     readonly settlements: ReadonlyArray<Settlement>
     readonly now: number
-  }) => Effect.Effect<ReadonlyArray<"ok" | "already" | "stale">, StoreError>
+  }) => Effect.Effect<ReadonlyArray<Settled>, StoreError>
 
   /** Keeps what a handler reports while it runs; ignored unless `fence` is the current claim. What is left out stays as it is. */
   readonly note: (request: {

@@ -26,7 +26,7 @@ import { stop } from "./cancel.ts"
 import { codecsOf, type TaskCodecs } from "./codecs.ts"
 import { complete } from "./completion.ts"
 import { type Core, type Running, wakeWorkers } from "./core.ts"
-import { followed, followers } from "./following.ts"
+import { followed, followers, followRuns } from "./following.ts"
 import { Logbook } from "./logbook.ts"
 import { pauseAfterFailures } from "./pausing.ts"
 import { quarantineJob } from "./quarantine.ts"
@@ -183,7 +183,11 @@ const conclude = (
     recorded: (answer) => {
       // A commit whose reply was lost is one too: then the store answers that the run is settled already.
       const completed = completion !== undefined && (completion.committed || answer === "already")
-      const next: Next = completed ? done("succeeded", completion.result) : decided
+      const next: Next = completed
+        ? done("succeeded", completion.result)
+        : answer === "cancelled"
+        ? { _tag: "Done", outcome: "cancelled", result: null, counts: decided._tag === "Retry" }
+        : decided
       const finished = completed ? completion.finished : ended
       if (core.running.get(row.id) === running) core.running.delete(row.id)
       if (running.ended !== undefined) { for (const tell of running.ended) tell() }
@@ -192,6 +196,7 @@ const conclude = (
       if (row.limits.length > 0 || (row.serial !== null && next._tag === "Done")) wakeWorkers(core)
       if (completed) followed(core, completion.follow, finished)
       else if (answer === "ok") followed(core, follow, finished)
+      else if (answer === "cancelled") core.background(core.outage.rideOut(followRuns(core, [row.id])))
       complain(core, row, next, answer)
       if (row.job !== null && policy.pauseAfter !== null && next._tag === "Done" && isFailure(next.outcome)) {
         core.background(core.outage.rideOut(pauseAfterFailures(core, row)))

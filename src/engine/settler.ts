@@ -9,7 +9,7 @@ import { now } from "./core.ts"
 import type { Outage } from "./outage.ts"
 
 /** What the store said, or that it was never reached. */
-export type Answer = "ok" | "already" | "stale" | "lost"
+export type Answer = JobStore.Settled | "lost"
 
 interface Entry {
   /** Whose slot is to be given back; `undefined` once it was. */

@@ -6,10 +6,11 @@ import * as Effect from "effect/Effect"
 import type * as Latch from "effect/Latch"
 import type * as Executor from "../Executor.ts"
 import type * as JobStore from "../JobStore.ts"
-import { ofRun } from "./announce.ts"
+import { announceEnded, ofRun } from "./announce.ts"
 import { startAttempt } from "./attempt.ts"
 import { whenPostponed } from "./begun.ts"
 import { type Core, lanesOf, now, waitFor } from "./core.ts"
+import { followEnded } from "./following.ts"
 import type { Lease } from "./heartbeat.ts"
 import * as Rationing from "./rationing.ts"
 
@@ -91,8 +92,9 @@ export const worker = (
     core.settler.submit({
       executor,
       settlement: { run: id, fence, next: { _tag: "Retry", readyAt, started, attempt, attempts }, follow: [] },
-      recorded: () => {
-        core.events.publish(at, { _tag: "RunPostponed", ...ofRun(row), readyAt: DateTime.makeUnsafe(readyAt) })
+      recorded: (answer) => {
+        if (answer === "cancelled") tellEnded(row)
+        else core.events.publish(at, { _tag: "RunPostponed", ...ofRun(row), readyAt: DateTime.makeUnsafe(readyAt) })
         // It has given back its places.
         wake.openUnsafe()
       }
@@ -103,8 +105,13 @@ export const worker = (
     core.settler.submit({
       executor,
       settlement: { run: row.id, fence: row.fence, next: { _tag: "Release" }, follow: [] },
-      recorded: () => core.events.publish(at, { _tag: "RunReleased", ...ofRun(row) })
+      recorded: (answer) => {
+        if (answer === "cancelled") tellEnded(row)
+        else core.events.publish(at, { _tag: "RunReleased", ...ofRun(row) })
+      }
     })
+
+  const tellEnded = ({ id }: JobStore.RunRow): void => core.background(core.outage.rideOut(toldOfEnd(core, id)))
 
   /**
    * One look for work. What is taken is given back, and what is claimed is started: an interruption in between would lose slots, or leave
@@ -133,3 +140,10 @@ export const worker = (
     if (alarm > 0) yield* waitFor(wake, Math.min(alarm, settings.reread, settings.poll))
   }))
 }
+
+/** Somebody asked for the end of a run that was claimed and not begun: the store has ended it. */
+const toldOfEnd = Effect.fnUntraced(function*(core: Core, id: string) {
+  const rows = yield* core.store.runs({ ids: [id], limit: 1 })
+  if (core.events.heard()) announceEnded(core, rows)
+  yield* followEnded(core, rows)
+})

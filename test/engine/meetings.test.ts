@@ -1,12 +1,13 @@
 /** Where two features meet. */
 import { assert, describe, it } from "@effect/vitest"
-import { Context, DateTime, Effect, Exit, Fiber, Layer, Schema, Scope } from "effect"
+import { Context, DateTime, Effect, Exit, Fiber, Layer, Schema, Scope, Stream } from "effect"
 import {
   Continuation,
   FiberExecutor,
   Job,
   JobStore,
   MemoryJobStore,
+  Run,
   Scheduler,
   SchedulerError,
   Task,
@@ -292,6 +293,48 @@ describe("a bounded history", () => {
       assert.strictEqual(sent, 1)
       yield* TestClock.adjust("5 hours")
       assert.strictEqual(sent, 1)
+    }).pipe(Effect.provide(layer))
+  })
+})
+
+describe("a snooze that is on its way when the run is cancelled", () => {
+  it.effect("ends the run as cancelled: that is told, and what follows its end follows", () => {
+    let ended = 0
+    const Nap = Task.make("Nap")
+    const Tidy = Task.make("Tidy", { payload: Continuation.Ended })
+    const layer = Scheduler.layer({ tasks: [Nap, Tidy] }).pipe(
+      Layer.provide([
+        Nap.toLayer(() =>
+          Effect.gen(function*() {
+            yield* Effect.addFinalizer(() => Effect.sleep("10 seconds"))
+            yield* Effect.sleep("1 second")
+            return yield* (yield* Run.CurrentRun).snooze("1 hour")
+          })
+        ),
+        Tidy.toLayer(() => Effect.sync(() => void ended++)),
+        FiberExecutor.layer(),
+        MemoryJobStore.layer
+      ])
+    )
+    return Effect.gen(function*() {
+      const scheduler = yield* Scheduler.Scheduler
+      const told: Array<string> = []
+      yield* scheduler.subscribe({ kinds: ["RunEnded", "RunSnoozed"] }).pipe(
+        Stream.runForEach((event) =>
+          Effect.sync(() => told.push(`${event._tag} ${"outcome" in event ? event.outcome : ""}`))
+        ),
+        Effect.forkChild({ startImmediately: true })
+      )
+      const id = yield* scheduler.enqueue(Nap, { followedBy: [Continuation.onEnd(Tidy)] })
+      yield* TestClock.adjust("2 seconds")
+      const cancelling = yield* Effect.forkChild(scheduler.cancel(id, { timeout: "1 second" }), {
+        startImmediately: true
+      })
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual((yield* Fiber.join(cancelling)).state, "running")
+      yield* TestClock.adjust("10 seconds")
+      assert.deepStrictEqual(told, ["RunEnded cancelled", "RunEnded succeeded"])
+      assert.strictEqual(ended, 1)
     }).pipe(Effect.provide(layer))
   })
 })

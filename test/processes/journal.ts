@@ -1,6 +1,7 @@
 /**
  * What a process saw and did, line by line in a file of its own: a line that was written survives the end of its process, however sudden.
  */
+import type { JobStore } from "effect-scheduler"
 import { openSync, readdirSync, readFileSync, writeSync } from "node:fs"
 import { join } from "node:path"
 
@@ -14,7 +15,7 @@ export type Entry =
     readonly run: string
     readonly fence: number
     readonly next: "Done" | "Retry" | "Release"
-    readonly answer: "ok" | "already" | "stale"
+    readonly answer: JobStore.Settled
   }
   /** A handler's own words. */
   | {

@@ -91,13 +91,13 @@ const owners = ({ journal, runs }: Remains): ReadonlyArray<string> => {
         wrong.push(`attempt ${attempt} of an atMostOnce run began twice`)
       }
       attempts.add(attempt)
-    } else if (entry._tag === "settled" && entry.answer === "ok") {
+    } else if (isRecorded(entry)) {
       const owner = claimed.get(claimOf(entry))
       // a claim whose reply was lost is in nobody's journal, and is handed back by its node
       if (owner !== undefined && owner !== entry.by) {
         wrong.push(`${entry.by} settled ${claimOf(entry)}, the claim of ${owner}`)
       }
-      if (entry.next !== "Done") continue
+      if (entry.next !== "Done" && entry.answer !== "cancelled") continue
       if (done.has(entry.run)) wrong.push(`run ${entry.run} ended twice`)
       done.set(entry.run, entry.fence)
     }
@@ -108,6 +108,9 @@ const owners = ({ journal, runs }: Remains): ReadonlyArray<string> => {
   return wrong
 }
 
+const isRecorded = (entry: Entry): entry is Entry & { readonly _tag: "settled" } =>
+  entry._tag === "settled" && (entry.answer === "ok" || entry.answer === "cancelled")
+
 /** No run begins before its instant. Of the attempts whose claim held to their end, no more run at once than their job allows. */
 const atOnce = ({ journal, runs }: Remains): ReadonlyArray<string> => {
   const wrong: Array<string> = []
@@ -116,7 +119,7 @@ const atOnce = ({ journal, runs }: Remains): ReadonlyArray<string> => {
   const held = new Set<string>()
   for (const entry of journal) {
     if (entry._tag === "ended") ended.set(claimOf(entry), entry.at)
-    else if (entry._tag === "settled" && entry.answer === "ok") held.add(claimOf(entry))
+    else if (isRecorded(entry)) held.add(claimOf(entry))
   }
   for (const entry of journal) {
     if (entry._tag !== "begun") continue

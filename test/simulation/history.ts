@@ -70,7 +70,7 @@ export const recorded = (store: JobStore.Service, see: See): JobStore.Service =>
   settle: (request) =>
     told(store.settle(request), (answers) => {
       for (const [i, settlement] of request.settlements.entries()) {
-        if (answers[i] !== "ok") continue
+        if (answers[i] !== "ok" && answers[i] !== "cancelled") continue
         const [row] = Effect.runSync(store.runs({ ids: [settlement.run], limit: 1 }))
         see({ _tag: "settled", settlement, done: row?.state === "done" })
       }

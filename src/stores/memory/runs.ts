@@ -6,7 +6,7 @@
  *
  * @since 0.1.0
  */
-import type { CancelRequest, Held, NewRun, RunQuery, RunRow, Settlement } from "../../JobStore.ts"
+import type { CancelRequest, Held, NewRun, RunQuery, RunRow, Settled, Settlement } from "../../JobStore.ts"
 import { inOrder } from "../limits.ts"
 import { Family, RunEntry } from "./entries.ts"
 import { Heap } from "./heap.ts"
@@ -115,7 +115,7 @@ export class Runs {
     return { runs, next: isWorth ? now : this.waiting.first?.row.readyAt ?? null }
   }
 
-  settle(settlements: ReadonlyArray<Settlement>, now: number, hints: Hints): Array<"ok" | "already" | "stale"> {
+  settle(settlements: ReadonlyArray<Settlement>, now: number, hints: Hints): Array<Settled> {
     const answers = settlements.map((settlement) => this.record(settlement, now, hints))
     this.promote(now, hints)
     for (const [n, { follow }] of settlements.entries()) {
@@ -247,7 +247,7 @@ export class Runs {
     return query.going ? [going] : this.history.candidates()
   }
 
-  private record(settlement: Settlement, now: number, hints: Hints): "ok" | "already" | "stale" {
+  private record(settlement: Settlement, now: number, hints: Hints): Settled {
     const { fence, next } = settlement
     const run = this.find(settlement.run)
     if (run === undefined || run.row.fence !== fence) return "stale"
@@ -263,18 +263,21 @@ export class Runs {
         const { attempt, attempts, readyAt, started } = next
         if (row.cancel !== null) {
           this.end(run, { ...cancelled(row.cancel, now), started, attempt, attempts }, hints)
-        } else {
-          const state = stateAt(readyAt, now)
-          const orderAt = state === "ready" ? readyAt - row.boost : null
-          this.move(run, { ...row, state, orderAt, readyAt, node: null, started, attempt, attempts })
-          if (state === "waiting") this.vacate(run, hints)
-          hints.ready = true
+          return "cancelled"
         }
+        const state = stateAt(readyAt, now)
+        const orderAt = state === "ready" ? readyAt - row.boost : null
+        this.move(run, { ...row, state, orderAt, readyAt, node: null, started, attempt, attempts })
+        if (state === "waiting") this.vacate(run, hints)
+        hints.ready = true
         break
       }
       case "Release": {
-        if (row.cancel !== null) this.end(run, cancelled(row.cancel, now), hints)
-        else this.requeue(run, row.fence, hints)
+        if (row.cancel !== null) {
+          this.end(run, cancelled(row.cancel, now), hints)
+          return "cancelled"
+        }
+        this.requeue(run, row.fence, hints)
         break
       }
     }

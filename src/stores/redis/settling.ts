@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
-import type { Settlement } from "../../JobStore.ts"
+import type { Settled, Settlement } from "../../JobStore.ts"
 import { type Database, script, Texts, type Verbs } from "./Database.ts"
 import { places, placesAdding, placesCancelling } from "./places.ts"
 import { encodeCancel, encodeRun } from "./rows.ts"
@@ -27,6 +27,7 @@ local function record(settlement)
     finish(id, run, settlement.outcome, settlement.finished)
   elseif run.cancel then
     finish(id, run, 'cancelled', now)
+    return 'cancelled'
   elseif step == 'Retry' then
     leave(id, run)
     run.readyAt = settlement.readyAt
@@ -127,7 +128,7 @@ export const make = (db: Database): Verbs<"settle" | "note" | "cancel"> => ({
     }
     return Effect.map(
       db.run("settle", settle, request, texts),
-      (reply) => reply as ReadonlyArray<"ok" | "already" | "stale">
+      (reply) => reply as ReadonlyArray<Settled>
     )
   },
 

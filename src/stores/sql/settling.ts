@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
-import type { NewRun, Service, Settlement } from "../../JobStore.ts"
+import type { NewRun, Service, Settled, Settlement } from "../../JobStore.ts"
 import type { Admission } from "./admission.ts"
 import { type Database, forRows, inOneStep, signal, type Values, type Verbs } from "./Database.ts"
 import { Hints } from "./Hints.ts"
@@ -96,7 +96,7 @@ export const make = (db: Database, admission: Admission, standings: Standings): 
     const changed = new Map<string, Standing>()
     const left: Array<Standing> = []
     const follow: Array<NewRun> = []
-    const answers = settlements.map((settlement): "ok" | "already" | "stale" => {
+    const answers = settlements.map((settlement): Settled => {
       const run = current.get(settlement.run)
       // It is gone, or somebody else's: a batch may hold two claims of one run.
       if (run === undefined || run.fence !== settlement.fence) return "stale"
@@ -107,6 +107,7 @@ export const make = (db: Database, admission: Admission, standings: Standings): 
       if (after.state !== "ready") left.push(after)
       if (after.state === "done") hints.settled.push(run.id)
       else hints.ready = true
+      if (after.state === "done" && settlement.next._tag !== "Done") return "cancelled"
       follow.push(...settlement.follow)
       return "ok"
     })
@@ -123,7 +124,7 @@ export const make = (db: Database, admission: Admission, standings: Standings): 
     const others = settlements.filter((one) => !recorded.has(one))
     const answers = others.length === 0 ? [] : yield* sql.withTransaction(settle(others, now))
     const answered = new Map(others.map((one, i) => [one, answers[i]!]))
-    return settlements.map((one): "ok" | "already" | "stale" => answered.get(one) ?? "ok")
+    return settlements.map((one): Settled => answered.get(one) ?? "ok")
   })
 
   const cancel = Effect.fnUntraced(function*(request: Parameters<Service["cancel"]>[0]) {

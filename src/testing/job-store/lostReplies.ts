@@ -103,7 +103,7 @@ export const lostReplies = chapter("lost replies", {
     const [claimed] = yield* claim(store, at(1))
     yield* store.cancel({ runs: ["a"], request, now: at(2) })
     const verb = store.settle({ settlements: [retry(claimed!, at(100))], now: at(3) })
-    assert.deepEqual(yield* twice(store, verb), [["ok"], ["already"]])
+    assert.deepEqual(yield* twice(store, verb), [["cancelled"], ["already"]])
   },
 
   note: function*(store) {

@@ -118,7 +118,10 @@ export const settling = chapter("settle and note", {
     yield* store.enqueue({ runs: [run("a"), run("b")], now: at(0) })
     const [a, b] = yield* claim(store, at(1))
     yield* store.cancel({ runs: ["a", "b"], request, now: at(2) })
-    assert.deepEqual(yield* store.settle({ settlements: [release(a!), retry(b!, at(90))], now: at(3) }), ["ok", "ok"])
+    const settlements = [release(a!), { ...retry(b!, at(90)), follow: [run("f")] }]
+    assert.deepEqual(yield* store.settle({ settlements, now: at(3) }), ["cancelled", "cancelled"])
+    assert.deepEqual(yield* store.settle({ settlements, now: at(4) }), ["already", "already"])
+    assert.deepEqual(idsOf(yield* store.runs({ limit: 10 })), ["b", "a"])
     has(yield* runOf(store, "a"), { state: "done", outcome: "cancelled", finished: at(3), node: null, attempt: 0 })
     has(yield* runOf(store, "b"), {
       state: "done",

@@ -345,7 +345,10 @@ export const walk = (
           const settlements = [...running, ...late].map(settlement)
           return Effect.gen(function*() {
             const answers = yield* repeatable((store) => store.settle({ settlements, now }))
-            assert.deepEqual(answers.slice(0, running.length), running.map(() => "ok"))
+            const expected = running.map(({ cancel }, i) =>
+              cancel !== null && settlements[i]!.next._tag !== "Done" ? "cancelled" : "ok"
+            )
+            assert.deepEqual(answers.slice(0, running.length), expected)
           })
         }
       },
