@@ -4,7 +4,7 @@
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type * as JobStore from "../JobStore.ts"
-import { type InvalidOption, JobNotFound, type StoreError } from "../SchedulerError.ts"
+import { InvalidOption, JobNotFound, type StoreError } from "../SchedulerError.ts"
 import { announce } from "./announce.ts"
 import { heldFor, stopGoing } from "./cancel.ts"
 import { onceCommitted } from "./committed.ts"
@@ -45,7 +45,12 @@ export const change = Effect.fnUntraced(function*(
       yield* commit(core, row, over, at)
       continue
     }
-    const edited = yield* edit(row, at)
+    // A trigger of somebody's own kind that throws, or an overlap function.
+    const edited = yield* Effect.catchDefect(
+      Effect.suspend(() => edit(row, at)),
+      (defect) =>
+        new InvalidOption({ field: "id", value: id, expected: `a job that can be planned (${String(defect)})` })
+    )
     if (edited === undefined) return row
     const changed: JobStore.Change = {
       job: row.id,
@@ -98,5 +103,10 @@ export const decidePast = Effect.fnUntraced(function*(core: Core, row: JobStore.
   const readable = read(core, row)
   if (Result.isFailure(readable)) return nothing
   const going = yield* goingOf(core, row)
-  return decide(core, row, readable.success, { now: at, going: going.length, latest: going[0]?.id ?? null })
+  try {
+    return decide(core, row, readable.success, { now: at, going: going.length, latest: going[0]?.id ?? null })
+  } catch {
+    // The planner will say what is wrong with it.
+    return nothing
+  }
 })

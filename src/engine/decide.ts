@@ -141,6 +141,23 @@ export const decideAgainst = (
   return { cursor: last, verdicts: [{ ...verdictOf(core, row, segment, row.cursor, now, null), note }] }
 }
 
+/** The same, or `undefined` where nobody can tell what is due: the trigger cannot be read, or is of a kind that throws. */
+export const tryAgainst = (
+  core: Core,
+  row: JobStore.JobRow,
+  reason: "paused" | "removed" | "quarantined",
+  note: string | null,
+  at: number
+): Pick<Decision, "cursor" | "verdicts"> | undefined => {
+  const trigger = Trigger.decode(row.trigger, core.registry)
+  if (Result.isFailure(trigger)) return undefined
+  try {
+    return decideAgainst(core, row, trigger.success, reason, note, at)
+  } catch {
+    return undefined
+  }
+}
+
 /** Decides against a stretch of a quarantined job's time line whose occurrences nobody can tell. */
 export const skipStretch = (
   core: Core,

@@ -11,7 +11,7 @@ import { basisOf } from "./basis.ts"
 import { change, decidePast } from "./change.ts"
 import { onceCommitted } from "./committed.ts"
 import { type Core, now } from "./core.ts"
-import { decideAgainst, manualRun, read, skipStretch } from "./decide.ts"
+import { manualRun, read, skipStretch, tryAgainst } from "./decide.ts"
 import { checkId, define, type Defined, type Definition, exhausted, knownTrigger, newRow } from "./definition.ts"
 import { freshId } from "./freshId.ts"
 import { find } from "./lookup.ts"
@@ -129,10 +129,7 @@ const insertAgain = Effect.fnUntraced(function*(
 
 /** Decides what came due of a paused job under a trigger that it will not have any more, so that nobody can catch up on it. */
 const decidePause = (core: Core, row: JobStore.JobRow, at: number) => {
-  const trigger = Trigger.decode(row.trigger, core.registry)
-  const { cursor, verdicts } = Result.isSuccess(trigger)
-    ? decideAgainst(core, row, trigger.success, "paused", row.pause, at)
-    : { cursor: row.cursor, verdicts: [] }
+  const { cursor, verdicts } = tryAgainst(core, row, "paused", row.pause, at) ?? { cursor: row.cursor, verdicts: [] }
   return { cursor, verdicts, runs: [], cancel: null }
 }
 
@@ -141,11 +138,9 @@ const decidePause = (core: Core, row: JobStore.JobRow, at: number) => {
  * would have had, so the whole stretch is skipped then, up to what the new trigger has in it.
  */
 const decideQuarantine = (core: Core, row: JobStore.JobRow, successor: Trigger.Trigger, at: number) => {
-  const trigger = Trigger.decode(row.trigger, core.registry)
   const first = successor.occurrences.next(row.cursor ?? -Infinity, at)
-  const { cursor, verdicts } = Result.isSuccess(trigger)
-    ? decideAgainst(core, row, trigger.success, "quarantined", row.pause, at)
-    : skipStretch(core, row, first === undefined ? at : Math.min(at, first - 1), at)
+  const { cursor, verdicts } = tryAgainst(core, row, "quarantined", row.pause, at) ??
+    skipStretch(core, row, first === undefined ? at : Math.min(at, first - 1), at)
   return { cursor, verdicts, runs: [], cancel: null }
 }
 

@@ -4,17 +4,15 @@
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as Result from "effect/Result"
 import type * as JobStore from "../JobStore.ts"
 import { backfillFamily, CurrentRun } from "../Run.ts"
 import { JobNotFound, RemovalTimeout, type StoreError } from "../SchedulerError.ts"
-import * as Trigger from "../Trigger.ts"
 import { cancelBackfill, cancelOrphans } from "./backfill.ts"
 import { awaitEnd, heldFor, stopGoing } from "./cancel.ts"
 import { commit } from "./change.ts"
 import { onceCommitted } from "./committed.ts"
 import { type Core, now } from "./core.ts"
-import { decideAgainst } from "./decide.ts"
+import { tryAgainst } from "./decide.ts"
 import { followCancelled } from "./following.ts"
 import { allGoingOf, find } from "./lookup.ts"
 import { isBackfilled } from "./overrides.ts"
@@ -94,13 +92,10 @@ export const removeRow = Effect.fnUntraced(function*(
       yield* commit(core, row, over, at)
       continue
     }
-    const trigger = Trigger.decode(row.trigger, core.registry)
     const reason = row.state === "active" ? "removed" : row.state === "done" ? undefined : row.state
     const by = { reason: options.reason ?? "job removed", by: options.by ?? "" }
     const note = reason === "removed" ? JSON.stringify(by) : row.pause
-    const verdicts = Result.isSuccess(trigger) && reason !== undefined
-      ? decideAgainst(core, row, trigger.success, reason, note, at).verdicts
-      : []
+    const verdicts = reason === undefined ? [] : tryAgainst(core, row, reason, note, at)?.verdicts ?? []
     const change: JobStore.Change = {
       job: row.id,
       incarnation: row.incarnation,

@@ -338,3 +338,71 @@ describe("a snooze that is on its way when the run is cancelled", () => {
     }).pipe(Effect.provide(layer))
   })
 })
+
+describe("a job whose trigger throws", () => {
+  const Odd = Trigger.custom("test/odd", {
+    parameters: Schema.Struct({}),
+    occurrences: () => {
+      const known = (at: number, anchor: number) => {
+        if (at > anchor + 10_000) throw new Error("no idea")
+      }
+      return {
+        next: (after, anchor) => {
+          known(after + 1, anchor)
+          return anchor + 10_000
+        },
+        previous: (before, anchor) => {
+          known(before, anchor)
+          return undefined
+        }
+      }
+    }
+  })
+
+  it.effect("can be removed, replaced and repaired; what asks its trigger is refused", () => {
+    const w = world()
+    return Effect.gen(function*() {
+      const scheduler = yield* Scheduler.Scheduler
+      for (const id of ["one", "two", "three", "four", "five"]) {
+        yield* scheduler.schedule(Work, { id, payload: { name: id }, trigger: Odd.make({}) })
+      }
+      yield* TestClock.adjust("11 seconds")
+      assert.lengthOf(yield* scheduler.list({ state: "quarantined" }), 5)
+      const refused = yield* Effect.flip(scheduler.move("one", { to: 20_000 }))
+      assert.include(refused.message, "no idea")
+      yield* scheduler.remove("one")
+      yield* scheduler.schedule(Work, { ...a, id: "two", conflict: "replace" })
+      yield* scheduler.schedule(Work, { ...a, id: "three" })
+      yield* scheduler.reschedule("four", a.trigger)
+      assert.deepStrictEqual(
+        (yield* scheduler.list()).map(({ id, state }) => [id, state]),
+        [["five", "quarantined"], ["four", "active"], ["three", "active"], ["two", "active"]]
+      )
+      assert.deepStrictEqual((yield* scheduler.removeAll({})).removed, ["five", "four", "three", "two"])
+    }).pipe(Effect.provide(inMemory(w).pipe(Layer.provide(Trigger.layerRegistry({ kinds: [Odd] })))))
+  })
+
+  it.effect("or whose overlap function does: a pause or another definition gets through", () => {
+    const Func = Task.make("Func", {
+      overlap: () => {
+        throw new Error("oops")
+      }
+    })
+    const layer = Scheduler.layer({ tasks: [Func] }).pipe(
+      Layer.provide([Func.toLayer(() => Effect.void), FiberExecutor.layer(), MemoryJobStore.layer])
+    )
+    return Effect.gen(function*() {
+      const scheduler = yield* Scheduler.Scheduler
+      for (const id of ["a", "b"]) yield* scheduler.schedule(Func, { id, trigger: a.trigger })
+      yield* scheduler.pauseNode
+      yield* TestClock.adjust("11 seconds")
+      const refused = yield* Effect.flip(scheduler.runNow("a"))
+      assert.include(refused.message, "oops")
+      assert.strictEqual((yield* scheduler.pause("a")).state, "paused")
+      yield* scheduler.schedule(Func, { id: "b", trigger: a.trigger, overlap: "skip" })
+      yield* scheduler.resumeNode
+      yield* turns
+      assert.lengthOf(yield* scheduler.runs({ job: "b" }), 1)
+    }).pipe(Effect.provide(layer))
+  })
+})
