@@ -125,19 +125,19 @@ describe("a recurrence rule, beside a naive oracle", () => {
     const random = Random.make(0x0707)
     let refused = 0
     let accepted = 0
-    for (let round = 0; round < 600; round++) {
+    for (let round = 0; round < 300; round++) {
       const freq = random.pick(["YEARLY", "MONTHLY", "WEEKLY", "DAILY", "HOURLY"] as const)
       const { interval: _, ...plain } = RandomRule.make(random, freq, 35)
       const rule = { ...plain, byHour: plain.byHour ?? [9], bySetPos: [random.int(1, 12) * random.pick([1, -1])] }
       const open = Trigger.parseRrule(`RRULE:${Oracle.toText(rule)}`)
-      /** From the first day of each of 84 months, every weekday among them. */
-      const fires = Array.from({ length: 84 }, (_, month) => Date.UTC(2026, month, 1))
+      /** From the first day of each month of a year: every weekday is among them. */
+      const fires = Array.from({ length: 12 }, (_, month) => Date.UTC(2026, month, 1))
         .some((start) => Result.isSuccess(expand(rule, start, start).trigger))
       assert.strictEqual(Result.isSuccess(open), fires, Oracle.toText(rule))
       if (fires) accepted++
       else refused++
     }
-    assert.isAbove(refused, 100)
-    assert.isAbove(accepted, 100)
+    assert.isAbove(refused, 50)
+    assert.isAbove(accepted, 50)
   })
 })
