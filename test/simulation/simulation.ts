@@ -8,6 +8,7 @@ import {
   FiberExecutor,
   JobStore,
   MemoryJobStore,
+  type Policy,
   Run,
   Scheduler,
   Trigger
@@ -99,9 +100,16 @@ const policyOf = (seed: string, id: string) => {
     timeout: choice.pick(["20 seconds", Infinity] as const),
     misfireGrace: choice.pick([Infinity, Infinity, "40 seconds"] as const),
     task: choice.pick([Work, Retried]),
+    ...limitsOf(random(`${seed}/limits/${id}`)),
     followedBy: choice.chance(0.5) ? follow(choice, 2) : []
   }
 }
+
+/** What it shares with other jobs, of a stream of its own. */
+const limitsOf = (choice: Random): Policy.Options => ({
+  ...choice.chance(0.3) ? { concurrency: { task: choice.int(1, 3) } } : {},
+  ...choice.chance(0.3) ? { rate: { limit: choice.int(1, 3), per: "20 seconds" } } : {}
+})
 
 /** What follows a run: some of each kind, and what follows those. */
 const follow = (choice: Random, depth: number): ReadonlyArray<Continuation.After<typeof Work>> => {
@@ -220,6 +228,11 @@ export const simulate = Effect.fnUntraced(function*({ broken = (store) => store,
       const whenDone = choices.pick(["keep", "remove"] as const)
       const job = { id, payload: { name: id }, trigger: any(choices, now), conflict, paused, whenDone, ...policy }
       yield* call(node, `schedule ${id} (${conflict})`, scheduler.schedule(task, job))
+    } else if (dice < 32 && now % 3 === 0) {
+      yield* call(node, `skipNext ${id}`, scheduler.skipNext(id))
+    } else if (dice < 36 && now % 7 === 0) {
+      const from = now - 1_000 * (1 + now % 300)
+      yield* call(node, `backfill ${id} from ${from}`, scheduler.backfill(id, { from, limit: 20, pace: now % 2_000 }))
     } else if (dice < 32) {
       // By the clock and not by choice, which would change what every seed is about.
       const until = now % 2 === 0 ? now + 1_000 * (1 + now % 200) : undefined
