@@ -8,7 +8,7 @@ import { notifySettled } from "./waiting.ts"
 
 const batch = 500
 
-/** How often history is swept, in milliseconds. */
+/** How often history is swept at most, in milliseconds. */
 const sweepEvery = 60 * 60 * 1000
 
 /** Takes over what lost nodes held. */
@@ -51,12 +51,15 @@ export const janitor = (core: Core, verdictRetention: number): Effect.Effect<nev
     lookedAt = at
     // After an outage nobody could beat: only a full lease of good health makes a silent node a lost one.
     const watchedSince = Math.max(awakeSince, core.outage.healthySince())
-    if (core.store.capabilities.shared) yield* reap(core, at - watchedSince >= settings.lease)
+    if (core.store.capabilities.shared && settings.reap < Infinity) {
+      yield* reap(core, at - watchedSince >= settings.lease)
+    }
     if (at - sweptAt < sweepEvery) return
     sweptAt = at
     yield* followNewest(core)
     const sweep = core.store.sweep({ now: at, before: at - verdictRetention, keep, limit: batch })
     while ((yield* core.outage.rideOut(sweep)) >= batch) yield* Effect.yieldNow
   })
-  return settings.reap === Infinity ? Effect.never : Effect.forever(Effect.andThen(round, Effect.sleep(settings.reap)))
+  const every = Math.min(settings.reap, settings.sweep)
+  return every === Infinity ? Effect.never : Effect.forever(Effect.andThen(round, Effect.sleep(every)))
 }

@@ -27,6 +27,8 @@ export interface Settings {
   readonly beat: number
   /** How often claims of lost nodes are looked for. */
   readonly reap: number
+  /** How often history is swept. */
+  readonly sweep: number
   /** How often a store without push between processes is asked for what others did. */
   readonly poll: number
   /** The longest that the alarm sleeps without reading the wall clock again. */
@@ -40,7 +42,7 @@ export interface Settings {
 
 /**
  * Whether this is the real clock. Under another one (a TestClock, a simulation) time stands still while nobody moves it: polling,
- * looking for lost nodes and re-reading the clock would only make wakes, and a grace period at shutdown would never end. They are off
+ * sweeping, looking for lost nodes and re-reading the clock would only make wakes, and a grace period at shutdown would never end. They are off
  * unless asked for.
  */
 export const isLive = (clock: Clock.Clock): boolean => clock === Context.get(Context.empty(), Clock.Clock)
@@ -60,6 +62,7 @@ export const resolve = Effect.fnUntraced(function*(
     lease: yield* millis("lease", 20_000),
     beat: yield* millis("beat", 5_000),
     reap: yield* millis("reap", shared && live ? 1_000 : Infinity),
+    sweep: live ? 60 * 60 * 1000 : Infinity,
     poll: yield* millis("poll", shared && !capabilities.push && live ? 1_000 : Infinity),
     reread: yield* millis("reread", live ? 30_000 : Infinity),
     grace: yield* millis("grace", live ? 30_000 : 0, 0),
