@@ -264,7 +264,8 @@ export interface Options {
   readonly maxAttempts?: number | undefined
   /**
    * Pauses the job when so many of its runs in a row have failed: ended as `failed`, `died`, `timedOut` or `undecodable`, after their
-   * retries. One that `succeeded` ends the row; other outcomes neither count nor end it. Resuming the job, or changing it, starts the
+   * retries. One that `succeeded` ends the row; other outcomes neither count nor end it. The runs are looked up in
+   * the history, so its `retention` has to reach back so far: a week is too short for a job that runs once a week. Resuming the job, or changing it, starts the
    * count anew. Default: never. `Infinity` takes back what the Task says.
    */
   readonly pauseAfter?: number | undefined

@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import { limitsOf } from "../decisions/limits.ts"
 import type * as JobStore from "../JobStore.ts"
 import type * as Policy from "../Policy.ts"
-import type { InvalidOption, StoreError } from "../SchedulerError.ts"
+import { type InvalidOption, StoreError } from "../SchedulerError.ts"
 import type * as Task from "../Task.ts"
 import { ofRun } from "./announce.ts"
 import { encodePayload } from "./codecs.ts"
@@ -99,13 +99,21 @@ const standIn = Effect.fnUntraced(function*(
   replace: boolean,
   at: number
 ): Effect.fn.Return<string, StoreError> {
-  while (true) {
+  for (let n = 0; n < looks; n++) {
     const [holder] = yield* core.store.runs({ uniqueKey: run.uniqueKey!, limit: 1 })
     if (holder !== undefined) return holder.id
     const [answer] = yield* core.store.enqueue({ runs: [run], now: at, ...replace ? { replace } : {} })
     if (answer === "added") return run.id
   }
+  const message = `another run has the unique key ${run.uniqueKey}, and this transaction cannot see it`
+  return yield* new StoreError({ verb: "enqueue", retryable: true, message })
 })
+
+/**
+ * A run may come and go between two looks, but not so often. In a transaction of the caller's that only sees what was when it began, one that came
+ * since is never seen.
+ */
+const looks = 100
 
 export const enqueue = (
   core: Core,

@@ -406,3 +406,20 @@ describe("a job whose trigger throws", () => {
     }).pipe(Effect.provide(layer))
   })
 })
+
+describe("a unique request", () => {
+  it.effect("whose stand-in the caller's transaction cannot see fails, and does not ask for ever", () => {
+    const w = world()
+    return Effect.gen(function*() {
+      // What a transaction that only sees what was when it began has of a run that came since.
+      const blind = withVerbs(yield* MemoryJobStore.make(), (inner) => ({
+        runs: (query) => query.uniqueKey === undefined ? inner.runs(query) : Effect.succeed([])
+      }))
+      const { close, scheduler } = yield* start(blind, w, { paused: true })
+      yield* scheduler.enqueue(Work, { payload: { name: "a" }, unique: true })
+      const error = yield* Effect.flip(scheduler.enqueue(Work, { payload: { name: "b" }, unique: true }))
+      assert.strictEqual(error._tag, "StoreError")
+      yield* close
+    })
+  })
+})
