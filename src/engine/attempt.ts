@@ -30,7 +30,7 @@ import { followed, followers, followRuns } from "./following.ts"
 import { Logbook } from "./logbook.ts"
 import { pauseAfterFailures } from "./pausing.ts"
 import { quarantineJob } from "./quarantine.ts"
-import type { Answer } from "./settler.ts"
+import { type Answer, unstorable } from "./settler.ts"
 import { notifySettled } from "./waiting.ts"
 
 /** An attempt as stored for the replay of the retry Schedule. */
@@ -187,6 +187,8 @@ const conclude = (
         ? done("succeeded", completion.result)
         : answer === "cancelled"
         ? { _tag: "Done", outcome: "cancelled", result: null, counts: decided._tag === "Retry" }
+        : answer === "refused"
+        ? done("died", unstorable)
         : decided
       const finished = completed ? completion.finished : ended
       if (core.running.get(row.id) === running) core.running.delete(row.id)
@@ -196,7 +198,9 @@ const conclude = (
       if (row.limits.length > 0 || (row.serial !== null && next._tag === "Done")) wakeWorkers(core)
       if (completed) followed(core, completion.follow, finished)
       else if (answer === "ok") followed(core, follow, finished)
-      else if (answer === "cancelled") core.background(core.outage.rideOut(followRuns(core, [row.id])))
+      else if (answer === "cancelled" || answer === "refused") {
+        core.background(core.outage.rideOut(followRuns(core, [row.id])))
+      }
       complain(core, row, next, answer)
       if (row.job !== null && policy.pauseAfter !== null && next._tag === "Done" && isFailure(next.outcome)) {
         core.background(core.outage.rideOut(pauseAfterFailures(core, row)))

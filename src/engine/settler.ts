@@ -5,11 +5,15 @@ import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 import type * as Executor from "../Executor.ts"
 import type * as JobStore from "../JobStore.ts"
+import type { StoreError } from "../SchedulerError.ts"
 import { now } from "./core.ts"
 import type { Outage } from "./outage.ts"
 
-/** What the store said, or that it was never reached. */
-export type Answer = JobStore.Settled | "lost"
+/** What the store said, that it was never reached, or that it takes everything but this outcome: then the run has `died`. */
+export type Answer = JobStore.Settled | "lost" | "refused"
+
+/** So often the store must have refused an outcome for good, and by itself, before its run ends without it. */
+const patience = 3
 
 interface Entry {
   /** Whose slot is to be given back; `undefined` once it was. */
@@ -30,6 +34,9 @@ export interface Settler {
   /** Waits no more for a store that does not answer: what it has not recorded ends with this node's lease. */
   readonly giveUp: Effect.Effect<void>
 }
+
+/** The result of a run whose outcome the store refuses. */
+export const unstorable = JSON.stringify({ message: "The store refused to record how the run ended" })
 
 export const make = (store: JobStore.Service, outage: Outage, batch: number): Settler => {
   let pending: Array<Entry> = []
@@ -61,21 +68,72 @@ export const make = (store: JobStore.Service, outage: Outage, batch: number): Se
     return release([...inHand, ...pending])
   })
 
+  /** What the store has said of those in hand. */
+  const answers = new Map<JobStore.Settlement, Answer>()
+  const refusals = new Map<string, number>()
+
+  /** One outcome that the store refuses for good, because it is too large for it, say, must not keep all others from being recorded. */
+  const record = (settlements: ReadonlyArray<JobStore.Settlement>): Effect.Effect<void, StoreError> =>
+    Effect.flatMap(now, (at) => store.settle({ settlements, now: at })).pipe(
+      Effect.map((told) => settlements.forEach((one, i) => answers.set(one, told[i]!))),
+      Effect.catch((error) => {
+        if (error.retryable) return Effect.fail(error)
+        if (settlements.length === 1) return refuse(settlements[0]!, error)
+        const half = settlements.length >> 1
+        return Effect.flatMap(
+          Effect.exit(record(settlements.slice(0, half))),
+          (first) => Effect.andThen(record(settlements.slice(half)), first)
+        )
+      })
+    )
+
+  /** Not at the first word: what the store takes to be for good may pass all the same. */
+  const refuse = Effect.fnUntraced(function*(settlement: JobStore.Settlement, error: StoreError) {
+    const { next, run } = settlement
+    const times = (refusals.get(run) ?? 0) + 1
+    refusals.set(run, times)
+    if (times < patience || next._tag === "Release") return yield* error
+    const at = yield* now
+    const instead: JobStore.Settlement = {
+      ...settlement,
+      follow: [],
+      next: {
+        _tag: "Done",
+        outcome: "died",
+        result: unstorable,
+        started: next.started,
+        finished: at,
+        attempt: next.attempt,
+        attempts: "[]"
+      }
+    }
+    const [answer] = yield* store.settle({ settlements: [instead], now: at })
+    answers.set(settlement, answer === "ok" ? "refused" : answer!)
+    yield* Effect.logError(
+      `effect-scheduler: the store refuses the outcome of run ${run} (${error.message}); it is recorded as died`
+    )
+  })
+
   const write = Effect.gen(function*() {
     const settlements: Array<JobStore.Settlement> = []
     for (const { settlement } of inHand) if (settlement !== null) settlements.push(settlement)
-    const answers: ReadonlyArray<Answer> = settlements.length === 0 ? [] : yield* Effect.raceFirst(
-      outage.rideOut(
-        Effect.tapError(Effect.flatMap(now, (at) => store.settle({ settlements, now: at })), () => stall)
-      ),
-      Effect.as(hopeless.await, settlements.map(() => "lost" as const))
-    )
+    if (settlements.length > 0) {
+      const rest = Effect.suspend(() => {
+        const unanswered = settlements.filter((one) => !answers.has(one))
+        return unanswered.length === 0 ? Effect.void : record(unanswered)
+      })
+      yield* Effect.raceFirst(outage.rideOut(Effect.tapError(rest, () => stall)), hopeless.await)
+    }
     flow.openUnsafe()
     const entries = inHand
     inHand = []
     yield* release(entries)
-    let i = 0
-    for (const entry of entries) entry.recorded(entry.settlement === null ? "ok" : answers[i++]!)
+    const told = new Map(answers)
+    answers.clear()
+    for (const { recorded, settlement } of entries) {
+      if (settlement !== null) refusals.delete(settlement.run)
+      recorded(settlement === null ? "ok" : told.get(settlement) ?? "lost")
+    }
   })
 
   return {
