@@ -27,6 +27,25 @@ describe.concurrent("01-hello", () => {
     }).pipe(Effect.provide(NodeServices.layer)), 60_000)
 })
 
+describe.concurrent("06-policies", () => {
+  it.live("imports two at a time, tells of what failed, and sends it again", () =>
+    Effect.gen(function*() {
+      const program = yield* start("06-policies.ts")
+      const { code, lines } = yield* program.end
+      assert.strictEqual(code, 0, lines.join("\n"))
+      const imported = lines.filter((line) => line.startsWith("importing"))
+      assert.strictEqual(imported.length, 5)
+      assert.isTrue(imported.every((line) => /\((1|2) at once\)$/.test(line)), lines.join("\n"))
+      assert.strictEqual(lines.filter((line) => line.startsWith("report: ")).length, 4)
+      assert.deepStrictEqual(lines.filter((line) => line.startsWith("alert: ")), ["alert: partner.csv no answer"])
+      assert.deepStrictEqual(lines.filter((line) => line.startsWith("dead letters: ")), [
+        "dead letters: partner.csv failed",
+        "dead letters: 0"
+      ])
+      assert.isTrue(lines.some((line) => line.includes("1 to add")), lines.join("\n"))
+    }).pipe(Effect.provide(NodeServices.layer)), 60_000)
+})
+
 describe.concurrent("05-transactions", () => {
   it.live("charges once for each order, however it is killed", () =>
     Effect.gen(function*() {
