@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import { SqlClient } from "effect/sql/SqlClient"
 import * as Statement from "effect/sql/Statement"
 import { JobStore, type Service } from "../../../src/JobStore.ts"
+import { limited } from "../sql/plans.ts"
 
 const { at, job, occurrence, run } = Suite
 
@@ -75,28 +76,7 @@ const verbs: Record<string, (store: Service) => Effect.Effect<unknown, unknown>>
   "runs by id": (store) => store.runs({ ids: ["r1", "r2"], limit: 10 }),
   "runs, newest first": (store) => store.runs({ limit: 10 }),
   "runs, the next page": (store) => store.runs({ after: { finished: at(9000), id: "r0" }, limit: 10 }),
-  "enqueue limited": (store) =>
-    store.enqueue({
-      now: at(0),
-      runs: [
-        run("limited", { limits: [{ key: "a", max: 1 }, { key: "t", max: 2 }] }),
-        run("x", { limits: [{ key: "b", max: 1 }] })
-      ]
-    }),
-  "enqueue instead": (store) =>
-    store.enqueue({ now: at(0), replace: true, runs: [run("instead", { uniqueKey: "k2" })] }),
-  "a limited run ends": (store) =>
-    Effect.gen(function*() {
-      const runs = ["l1", "l2", "l3"].map((id) =>
-        run(id, { lane: "x/L", limits: [{ key: "c", max: 1 }, { key: "t", max: 9 }] })
-      )
-      yield* store.enqueue({ now: at(0), runs })
-      const claimed = yield* store.claim({ node: "n1", lanes: ["x/L"], limit: 9, now: at(1) })
-      yield* store.settle({ now: at(2), settlements: claimed.runs.map((row) => Suite.done(row, at(2))) })
-      yield* store.revive({ runs: ["l1"], now: at(3) })
-    }),
-  take: (store) => store.take({ now: at(0), wants: [{ key: "a", interval: 10, burst: 2, n: 1 }] }),
-  "runs by unique key": (store) => store.runs({ uniqueKey: "k2", limit: 1 }),
+  ...limited,
   verdicts: (store) => store.verdicts({ job: "j0", incarnation: "i1", at: at(10), limit: 1 }),
   beat: (store) => store.beat({ id: "n1", host: "here", pid: 1, expiresAt: at(1) }),
   "sweep beyond": (store) => store.sweep({ now: at(0), before: at(0), keep: [{ task: "Task", count: 1 }], limit: 10 }),
