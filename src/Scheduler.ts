@@ -47,6 +47,8 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type * as Continuation from "./Continuation.ts"
 import type { DeclaredSet, Plan } from "./DeclaredJobs.ts"
+import type { BackfillOptions } from "./engine/backfill.ts"
+import type { CancelOptions } from "./engine/cancellation.ts"
 import { check as checkStore, type Problem, type Report } from "./engine/check.ts"
 import * as Closures from "./engine/closures.ts"
 import * as Defaults from "./engine/defaults.ts"
@@ -54,9 +56,14 @@ import * as Engine from "./engine/Engine.ts"
 import * as Events from "./engine/events.ts"
 import type { Explanation } from "./engine/explain.ts"
 import { type Named, resolve } from "./engine/named.ts"
+import type { RedriveFilter } from "./engine/redrive.ts"
+import type { ReleaseOptions } from "./engine/release.ts"
+import type { RemoveOptions } from "./engine/removal.ts"
+import type { JobFilter } from "./engine/selection.ts"
 import { serve } from "./engine/served.ts"
 import type { EngineOptions } from "./engine/settings.ts"
 import * as Stores from "./engine/stores.ts"
+import type { ListOptions, PauseOptions, RunsOptions } from "./engine/verbs.ts"
 import { watched } from "./engine/watching.ts"
 import { Executor } from "./Executor.ts"
 import * as FiberExecutor from "./executors/FiberExecutor.ts"
@@ -82,6 +89,19 @@ import * as MemoryJobStore from "./stores/MemoryJobStore.ts"
 import type * as Task from "./Task.ts"
 import * as Trigger from "./Trigger.ts"
 import type { TriggerError } from "./triggers/error.ts"
+
+// What the verbs take stands, with its meaning, where it is read.
+export type {
+  BackfillOptions,
+  CancelOptions,
+  JobFilter,
+  ListOptions,
+  PauseOptions,
+  RedriveFilter,
+  ReleaseOptions,
+  RemoveOptions,
+  RunsOptions
+}
 
 export type {
   /**
@@ -199,137 +219,6 @@ export type RunOptions<T extends Task.Any> =
     /** What follows it. Default: nothing. */
     readonly followedBy?: ReadonlyArray<Continuation.After<NoInfer<T>>> | undefined
   }
-
-/**
- * @category models
- * @since 0.1.0
- */
-export interface RemoveOptions {
-  /**
-   * What happens to runs that are going: `"interrupt"` (default) them and wait for their finalizers, `"wait"` for their own end, or
-   * `"leave"` them and return at once.
-   */
-  readonly running?: "interrupt" | "wait" | "leave" | undefined
-  /** How long to wait. Default: as long as it takes. */
-  readonly timeout?: Duration.Input | undefined
-  /** Kept with the cancelled runs. */
-  readonly reason?: string | undefined
-  readonly by?: string | undefined
-}
-
-/**
- * @category models
- * @since 0.1.0
- */
-export interface ReleaseOptions {
-  /** The encoded payload that takes the place of the stored one, as of the task's present version. Default: the stored one is good. */
-  readonly payload?: unknown
-}
-
-/**
- * @category models
- * @since 0.1.0
- */
-export interface PauseOptions {
-  /** Kept with the job while it is paused. */
-  readonly reason?: string | undefined
-  readonly by?: string | undefined
-  /** When it resumes by itself; text without an offset is UTC. Default: when somebody resumes it. */
-  readonly until?: DateTime.DateTime.Input | undefined
-}
-
-/**
- * Which past occurrences to run, and how.
- *
- * @category models
- * @since 0.1.0
- */
-export interface BackfillOptions {
-  /** Exclusive. */
-  readonly from: DateTime.DateTime.Input
-  /** Inclusive; not in the future. Default: now. */
-  readonly to?: DateTime.DateTime.Input | undefined
-  /** One after another (default), or up to `n` side by side. */
-  readonly overlap?: "sequential" | { readonly allow: number } | undefined
-  /** At least this time from one start to the next. Default: none. */
-  readonly pace?: Duration.Input | undefined
-  /** A range with more occurrences is refused, and nothing is run. Default 1,000. */
-  readonly limit?: number | undefined
-}
-
-/**
- * @category models
- * @since 0.1.0
- */
-export interface CancelOptions {
-  /** Kept with the run. */
-  readonly reason?: string | undefined
-  readonly by?: string | undefined
-  /** How long to wait for a running run. Default: as long as it takes. */
-  readonly timeout?: Duration.Input | undefined
-}
-
-/**
- * Which jobs are meant: those for which everything given is true. An empty filter means all.
- *
- * @category models
- * @since 0.1.0
- */
-export interface JobFilter {
-  readonly task?: string | undefined
-  readonly state?: Job.Job["state"] | undefined
-  /** Only ids that begin with this text. */
-  readonly prefix?: string | undefined
-  /** Only jobs that have all of these. Looked for in every job that the rest of the filter leaves. */
-  readonly tags?: ReadonlyArray<string> | undefined
-  /** Only jobs whose metadata have equal values under these keys. Looked for as tags are. */
-  readonly metadata?: { readonly [key: string]: unknown } | undefined
-}
-
-/**
- * Selects jobs; all that match, in order of id, unless there is a `limit`.
- *
- * @category models
- * @since 0.1.0
- */
-export interface ListOptions extends JobFilter {
-  /** Only ids after this one: the last of the page before. */
-  readonly after?: string | undefined
-  readonly limit?: number | undefined
-}
-
-/**
- * Selects runs: those that are going first, then the last finished first.
- *
- * @category models
- * @since 0.1.0
- */
-export interface RunsOptions {
-  readonly job?: string | undefined
-  readonly task?: string | undefined
-  readonly ids?: ReadonlyArray<string> | undefined
-  /** `true`: only runs that are going; `false`: only those that have ended. */
-  readonly going?: boolean | undefined
-  /** Only runs that have ended in one of these ways. */
-  readonly outcomes?: ReadonlyArray<Run.Outcome> | undefined
-  /** The last run of the page before. */
-  readonly after?: Run.Run | undefined
-  /** Default 100. */
-  readonly limit?: number | undefined
-}
-
-/**
- * Selects dead letters: `{}` all of them.
- *
- * @category models
- * @since 0.1.0
- */
-export interface RedriveFilter {
-  readonly task?: string | undefined
-  readonly job?: string | undefined
-  /** Default `Run.dead`. `succeeded` is refused. */
-  readonly outcomes?: ReadonlyArray<Run.Outcome> | undefined
-}
 
 /**
  * A closure that runs on a trigger, for as long as the process lives.
@@ -757,18 +646,6 @@ export interface Options<
   readonly watch?: ((events: Stream.Stream<SchedulerEvent>) => Effect.Effect<unknown, unknown>) | undefined
   /** Start without planning and claiming, until `resumeNode`. */
   readonly paused?: boolean | undefined
-  /** A node that has not renewed its lease for this long has lost its runs to others. Default 20 seconds. */
-  readonly lease?: Duration.Input | undefined
-  /** How often a node that holds runs renews its lease. Default 5 seconds. */
-  readonly beat?: Duration.Input | undefined
-  /** How often runs of lost nodes are looked for. Default 1 second; never under a TestClock or in a store of this process only. */
-  readonly reap?: Duration.Input | undefined
-  /** How often to look for what other processes did, in a store that cannot tell. Default 1 second; never under a TestClock. */
-  readonly poll?: Duration.Input | undefined
-  /** The wall clock is read again after this time at the latest, so that clock steps heal. Default 30 seconds; never under a TestClock. */
-  readonly reread?: Duration.Input | undefined
-  /** How long runs may go on when the scope closes. Default 30 seconds; none under a TestClock, which nobody would move. */
-  readonly grace?: Duration.Input | undefined
 }
 
 type Requirements<

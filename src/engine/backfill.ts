@@ -26,12 +26,22 @@ import { followed } from "./following.ts"
 import { find } from "./lookup.ts"
 import { isBackfilled, withBackfill } from "./overrides.ts"
 
-/** See `Scheduler.BackfillOptions`. */
+/**
+ * Which past occurrences to run, and how.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface BackfillOptions {
+  /** Exclusive. */
   readonly from: DateTime.DateTime.Input
+  /** Inclusive; not in the future. Default: now. */
   readonly to?: DateTime.DateTime.Input | undefined
+  /** One after another (default), or up to `n` side by side. */
   readonly overlap?: "sequential" | { readonly allow: number } | undefined
+  /** At least this time from one start to the next. Default: none. */
   readonly pace?: Duration.Input | undefined
+  /** A range with more occurrences is refused, and nothing is run. Default 1,000. */
   readonly limit?: number | undefined
 }
 

@@ -14,9 +14,15 @@ import { type Core, now, wakeWorkers } from "./core.ts"
 import { followEnded } from "./following.ts"
 import { notifySettled, untilSettled } from "./waiting.ts"
 
+/**
+ * @category models
+ * @since 0.1.0
+ */
 export interface CancelOptions {
+  /** Kept with the run. */
   readonly reason?: string | undefined
   readonly by?: string | undefined
+  /** How long to wait for a running run. Default: as long as it takes. */
   readonly timeout?: Duration.Input | undefined
 }
 

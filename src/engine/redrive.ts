@@ -12,10 +12,16 @@ import { ofRun } from "./announce.ts"
 import { onceCommitted } from "./committed.ts"
 import { type Core, now, wakeWorkers } from "./core.ts"
 
-/** See `Scheduler.RedriveFilter`. */
+/**
+ * Selects dead letters: `{}` all of them.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface RedriveFilter {
   readonly task?: string | undefined
   readonly job?: string | undefined
+  /** Default `Run.dead`. `succeeded` is refused. */
   readonly outcomes?: ReadonlyArray<Outcome> | undefined
 }
 

@@ -11,8 +11,12 @@ import type { Core } from "./core.ts"
 import { read } from "./decide.ts"
 import { withNext } from "./next.ts"
 
-/** See `Scheduler.ReleaseOptions`. */
+/**
+ * @category models
+ * @since 0.1.0
+ */
 export interface ReleaseOptions {
+  /** The encoded payload that takes the place of the stored one, as of the task's present version. Default: the stored one is good. */
   readonly payload?: unknown
 }
 

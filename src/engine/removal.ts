@@ -19,10 +19,19 @@ import { isBackfilled } from "./overrides.ts"
 import { resumption } from "./resumption.ts"
 import { anyRun, untilSettled } from "./waiting.ts"
 
-/** How `remove` treats runs that are going. */
+/**
+ * @category models
+ * @since 0.1.0
+ */
 export interface RemoveOptions {
+  /**
+   * What happens to runs that are going: `"interrupt"` (default) them and wait for their finalizers, `"wait"` for their own end, or
+   * `"leave"` them and return at once.
+   */
   readonly running?: "interrupt" | "wait" | "leave" | undefined
+  /** How long to wait. Default: as long as it takes. */
   readonly timeout?: Duration.Input | undefined
+  /** Kept with the cancelled runs. */
   readonly reason?: string | undefined
   readonly by?: string | undefined
 }

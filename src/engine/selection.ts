@@ -8,12 +8,20 @@ import type * as JobStore from "../JobStore.ts"
 import type { StoreError } from "../SchedulerError.ts"
 import type { Core } from "./core.ts"
 
-/** See `Scheduler.JobFilter`. */
+/**
+ * Which jobs are meant: those for which everything given is true. An empty filter means all.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface JobFilter {
   readonly task?: string | undefined
   readonly state?: JobStore.JobState | undefined
+  /** Only ids that begin with this text. */
   readonly prefix?: string | undefined
+  /** Only jobs that have all of these. Looked for in every job that the rest of the filter leaves. */
   readonly tags?: ReadonlyArray<string> | undefined
+  /** Only jobs whose metadata have equal values under these keys. Looked for as tags are. */
   readonly metadata?: { readonly [key: string]: unknown } | undefined
 }
 

@@ -9,13 +9,19 @@ import { toMillis } from "../internal/duration.ts"
 import type { Capabilities } from "../JobStore.ts"
 import { InvalidOption } from "../SchedulerError.ts"
 
-/** What a caller may set; see `Scheduler.Options`. */
+/** What a caller may set. */
 export interface EngineOptions {
+  /** A node that has not renewed its lease for this long has lost its runs to others. Default 20 seconds. */
   readonly lease?: Duration.Input | undefined
+  /** How often a node that holds runs renews its lease. Default 5 seconds. */
   readonly beat?: Duration.Input | undefined
+  /** How often runs of lost nodes are looked for. Default 1 second; never under a TestClock or in a store of this process only. */
   readonly reap?: Duration.Input | undefined
+  /** How often to look for what other processes did, in a store that cannot tell. Default 1 second; never under a TestClock. */
   readonly poll?: Duration.Input | undefined
+  /** The wall clock is read again after this time at the latest, so that clock steps heal. Default 30 seconds; never under a TestClock. */
   readonly reread?: Duration.Input | undefined
+  /** How long runs may go on when the scope closes. Default 30 seconds; none under a TestClock, which nobody would move. */
   readonly grace?: Duration.Input | undefined
 }
 

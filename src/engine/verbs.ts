@@ -32,10 +32,15 @@ import * as Runs from "./runs.ts"
 import { type JobFilter, select } from "./selection.ts"
 import { exportJobs, importJobs } from "./snapshot.ts"
 
-/** See `Scheduler.PauseOptions`. */
+/**
+ * @category models
+ * @since 0.1.0
+ */
 export interface PauseOptions {
+  /** Kept with the job while it is paused. */
   readonly reason?: string | undefined
   readonly by?: string | undefined
+  /** When it resumes by itself; text without an offset is UTC. Default: when somebody resumes it. */
   readonly until?: DateTime.DateTime.Input | undefined
 }
 
@@ -45,19 +50,35 @@ export interface MoveOptions {
   readonly to: DateTime.DateTime.Input
 }
 
-/** See `Scheduler.ListOptions`. */
+/**
+ * Selects jobs; all that match, in order of id, unless there is a `limit`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface ListOptions extends JobFilter {
+  /** Only ids after this one: the last of the page before. */
   readonly after?: string | undefined
   readonly limit?: number | undefined
 }
 
-/** See `Scheduler.RunsOptions`. */
+/**
+ * Selects runs: those that are going first, then the last finished first.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface RunsOptions {
   readonly job?: string | undefined
   readonly task?: string | undefined
   readonly ids?: ReadonlyArray<string> | undefined
+  /** `true`: only runs that are going; `false`: only those that have ended. */
   readonly going?: boolean | undefined
+  /** Only runs that have ended in one of these ways. */
+  readonly outcomes?: ReadonlyArray<Run.Outcome> | undefined
+  /** The last run of the page before. */
   readonly after?: Run.Run | undefined
+  /** Default 100. */
   readonly limit?: number | undefined
 }
 
