@@ -9,7 +9,7 @@
  */
 import type * as DateTime from "effect/DateTime"
 import type * as Duration from "effect/Duration"
-import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Continuation from "./Continuation.ts"
@@ -338,16 +338,15 @@ const isEmpty = (value: unknown): boolean =>
   typeof value === "object" && value !== null && !Array.isArray(value) && Object.keys(value).length === 0
 
 /** A rate with its time in milliseconds. */
-const rateOf = (value: unknown): Effect.Effect<unknown, InvalidOption> => {
+const rateOf = (value: unknown): Exit.Exit<unknown, InvalidOption> => {
   const rate = given(value) as { readonly per?: Duration.Input }
   return typeof rate !== "object" || rate.per === undefined
-    ? Effect.succeed(rate)
-    : Effect.map(toMillis("rate.per", rate.per, { minimum: 1, endless: false }), (per) => ({ ...rate, per }))
+    ? Exit.succeed(rate)
+    : Exit.map(toMillis("rate.per", rate.per, { minimum: 1, endless: false }), (per) => ({ ...rate, per }))
 }
 
 /** An object that says more than one thing is refused, not read as one of them. */
-const accepts = (key: Given, value: unknown): Option.Option<unknown> =>
-  Schema.decodeUnknownOption(Policy.fields[key])(value, { onExcessProperty: "error" })
+const accepts = (key: Given, value: unknown): Option.Option<unknown> => decodeField[key](value)
 
 /**
  * The fields of a policy that a caller gives as they are: all but `followedBy`.
@@ -356,42 +355,45 @@ const accepts = (key: Given, value: unknown): Option.Option<unknown> =>
  */
 export const optionKeys = Object.keys(defaults).filter((key): key is Given => key !== "followedBy")
 
+const decodeField = Object.fromEntries(
+  optionKeys.map((key) => [key, Schema.decodeUnknownOption(Policy.fields[key], { onExcessProperty: "error" })])
+) as { readonly [K in Given]: (value: unknown) => Option.Option<unknown> }
+
+/** What an option comes to in a stored policy. */
+const read = (key: Given, value: unknown): Exit.Exit<unknown, InvalidOption> => {
+  if (isDurationField(key)) {
+    const millis = toMillis(key, value as Duration.Input, durationFields[key])
+    return Exit.map(millis, (millis) => millis === Infinity ? null : millis)
+  }
+  if (
+    (key === "pauseAfter" && value === Infinity) || (key === "rate" && value === "none") ||
+    (key === "concurrency" && isEmpty(value))
+  ) return Exit.succeed(null)
+  const refused = () => Exit.fail(new InvalidOption({ field: key, value: show(value), expected: expected[key] }))
+  if (value === null) return refused()
+  const written = key === "rate" ? rateOf(value) : Exit.succeed(key === "concurrency" ? given(value) : value)
+  if (Exit.isFailure(written)) return written
+  const stored = accepts(key, written.value)
+  return Option.isSome(stored) ? Exit.succeed(stored.value) : refused()
+}
+
 /**
  * Reads options over a base policy, checking each.
  *
  * @category constructors
  * @since 0.1.0
  */
-export const fromOptions = Effect.fnUntraced(function*(
-  options: Options,
-  base: Policy
-): Effect.fn.Return<Policy, InvalidOption> {
+export const fromOptions = (options: Options, base: Policy): Exit.Exit<Policy, InvalidOption> => {
   const policy: Record<string, unknown> = { ...base }
   for (const key of optionKeys) {
     const value = options[key]
     if (value === undefined) continue
-    if (isDurationField(key)) {
-      const millis = yield* toMillis(key, value as Duration.Input, durationFields[key])
-      policy[key] = millis === Infinity ? null : millis
-      continue
-    }
-    if (
-      (key === "pauseAfter" && value === Infinity) || (key === "rate" && value === "none") ||
-      (key === "concurrency" && isEmpty(value))
-    ) {
-      policy[key] = null
-      continue
-    }
-    const stored = value === null
-      ? Option.none()
-      : accepts(key, key === "rate" ? yield* rateOf(value) : key === "concurrency" ? given(value) : value)
-    if (Option.isNone(stored)) {
-      return yield* new InvalidOption({ field: key, value: show(value), expected: expected[key] })
-    }
+    const stored = read(key, value)
+    if (Exit.isFailure(stored)) return Exit.failCause(stored.cause)
     policy[key] = stored.value
   }
-  return policy as unknown as Policy // every key of `base` was copied or replaced by a checked value
-})
+  return Exit.succeed(policy as unknown as Policy) // every key of `base` was copied or replaced by a checked value
+}
 
 const codec = Schema.toCodecJson(Policy)
 const decodeText = Schema.decodeUnknownOption(Schema.fromJsonString(codec))

@@ -2,7 +2,6 @@
  * A task's Schemas as codecs to stored text, made once per task. They are synchronous: a Schema that waits for something is refused when
  * it is used, with a message that says so.
  */
-import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
@@ -77,8 +76,8 @@ export const codecsOf = (task: Task.Any): TaskCodecs => {
   return codecs
 }
 
-export const encodePayload = (task: Task.Any, payload: unknown): Effect.Effect<string, InvalidOption> =>
-  Effect.mapError(codecsOf(task).payload.encode(payload), (error) =>
+export const encodePayload = (task: Task.Any, payload: unknown): Exit.Exit<string, InvalidOption> =>
+  Exit.mapError(codecsOf(task).payload.encode(payload), (error) =>
     new InvalidOption({
       field: "payload",
       value: show(payload),

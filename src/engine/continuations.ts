@@ -1,7 +1,7 @@
 /**
  * Reading what a caller wants to follow a run: continuations name Tasks, what is stored names only what can be.
  */
-import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Continuation from "../Continuation.ts"
 import { show } from "../internal/show.ts"
 import * as Policy from "../Policy.ts"
@@ -17,66 +17,63 @@ const limits = { depth: 16, total: 100 }
 export const resolve = (
   defaults: Defaults,
   given: ReadonlyArray<Continuation.Any>
-): Effect.Effect<ReadonlyArray<Continuation.Stored>, InvalidOption> => {
+): Exit.Exit<ReadonlyArray<Continuation.Stored>, InvalidOption> => {
   let total = 0
-  const level = Effect.fnUntraced(function*(
+  const refuse = (field: string, value: string, expected: string) =>
+    Exit.fail(new InvalidOption({ field, value, expected }))
+  const level = (
     given: unknown,
     field: string,
     depth: number
-  ): Effect.fn.Return<ReadonlyArray<Continuation.Stored>, InvalidOption> {
-    if (!Array.isArray(given)) {
-      return yield* new InvalidOption({ field, value: show(given), expected: "an array of Continuations" })
-    }
+  ): Exit.Exit<ReadonlyArray<Continuation.Stored>, InvalidOption> => {
+    if (!Array.isArray(given)) return refuse(field, show(given), "an array of Continuations")
     if (given.length > 0 && depth > limits.depth) {
-      return yield* new InvalidOption({
+      return refuse(
         field,
-        value: `a chain of more than ${limits.depth}`,
-        expected: `at most ${limits.depth} runs after one another; let the last one schedule what comes then`
-      })
+        `a chain of more than ${limits.depth}`,
+        `at most ${limits.depth} runs after one another; let the last one schedule what comes then`
+      )
     }
     const resolved: Array<Continuation.Stored> = []
     for (const [i, one] of given.entries()) {
       const at = `${field}[${i}]`
       if (!Continuation.isContinuation(one)) {
-        return yield* new InvalidOption({
-          field: at,
-          value: show(one),
-          expected: "Continuation.onSuccess, onFailure or onEnd of a Task"
-        })
+        return refuse(at, show(one), "Continuation.onSuccess, onFailure or onEnd of a Task")
       }
-      if (++total > limits.total) {
-        return yield* new InvalidOption({
-          field: at,
-          value: `continuation number ${total}`,
-          expected: `at most ${limits.total} in all`
-        })
-      }
-      resolved.push(yield* Effect.mapError(stored(one, depth, at), (error) => within(at, error)))
+      if (++total > limits.total) return refuse(at, `continuation number ${total}`, `at most ${limits.total} in all`)
+      const read = stored(one, depth, at)
+      if (Exit.isFailure(read)) return Exit.mapError(Exit.failCause(read.cause), (error) => within(at, error))
+      resolved.push(read.value)
     }
-    return resolved
-  })
-  const stored = Effect.fnUntraced(function*(
+    return Exit.succeed(resolved)
+  }
+  const stored = (
     { on, options, task }: Continuation.Any,
     depth: number,
     at: string
-  ): Effect.fn.Return<Continuation.Stored, InvalidOption> {
-    const base = yield* taskPolicy(defaults, task)
+  ): Exit.Exit<Continuation.Stored, InvalidOption> => {
+    const base = taskPolicy(defaults, task)
+    if (Exit.isFailure(base)) return Exit.failCause(base.cause)
     // Nobody knows the key of a payload that is still to come.
-    const key = options.key ?? (options.payload === undefined ? undefined : yield* keyOf(task, options.payload))
-    const policy = yield* Policy.fromOptions({ ...options, key }, base.policy)
-    yield* checkKey(task, policy)
-    const followedBy = yield* level(options.followedBy ?? [], `${at}.followedBy`, depth + 1)
-    return {
+    const isKnown = options.key === undefined && options.payload !== undefined
+    const key = isKnown ? keyOf(task, options.payload) : Exit.succeed(options.key)
+    if (Exit.isFailure(key)) return Exit.failCause(key.cause)
+    const policy = Policy.fromOptions({ ...options, key: key.value }, base.value.policy)
+    if (Exit.isFailure(policy)) return Exit.failCause(policy.cause)
+    const counted = checkKey(task, policy.value)
+    if (Exit.isFailure(counted)) return Exit.failCause(counted.cause)
+    const followedBy = level(options.followedBy ?? [], `${at}.followedBy`, depth + 1)
+    if (Exit.isFailure(followedBy)) return Exit.failCause(followedBy.cause)
+    const payload = options.payload === undefined ? Exit.succeed(undefined) : encodePayload(task, options.payload)
+    return Exit.map(payload, (text): Continuation.Stored => ({
       on,
       task: task.name,
       taskVersion: task.version,
       lane: laneOf(task),
-      payload: options.payload === undefined
-        ? null
-        : { value: JSON.parse(yield* encodePayload(task, options.payload)) },
-      policy: JSON.parse(Policy.encode({ ...policy, followedBy }))
-    }
-  })
+      payload: text === undefined ? null : { value: JSON.parse(text) },
+      policy: JSON.parse(Policy.encode({ ...policy.value, followedBy: followedBy.value }))
+    }))
+  }
   return level(given, "followedBy", 1)
 }
 

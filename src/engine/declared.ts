@@ -15,7 +15,7 @@ import { InvalidOption, type JobConflict, type JobNotFound, type StoreError } fr
 import type * as Task from "../Task.ts"
 import * as Trigger from "../Trigger.ts"
 import { type Core, now } from "./core.ts"
-import { checkId, define, type Defined, type Definition, knownTrigger, newRow } from "./definition.ts"
+import { checkId, define, type Defined, type Definition, firstOf, knownTrigger } from "./definition.ts"
 import * as Jobs from "./jobs.ts"
 import { pause, resume } from "./pausing.ts"
 import { removeRow } from "./removal.ts"
@@ -188,7 +188,7 @@ const planSteps = Effect.fnUntraced(function*(
     const schedule = Jobs.schedule(core, one.task, one.definition)
     if (row === undefined) {
       // A trigger that is over is refused now, not half-way through the writing.
-      yield* newRow(one.definition, one.defined, id, at)
+      yield* firstOf(one.definition.trigger, at)
       const { definition: { trigger }, task } = one
       steps.push({ change: { _tag: "Add", id, task: task.name, trigger }, write: schedule })
       continue
@@ -220,7 +220,7 @@ const compare = Effect.fnUntraced(function*(
   const fields = difference(core, row, defined)
   const before = Trigger.decode(row.trigger, core.registry)
   const triggerDiffers = row.trigger !== defined.trigger
-  if (triggerDiffers) yield* newRow(definition, defined, id, at)
+  if (triggerDiffers) yield* firstOf(definition.trigger, at)
   const fires = triggerDiffers && Result.isSuccess(before)
     ? Trigger.diff(before.success, definition.trigger, {
       from: DateTime.makeUnsafe(at),

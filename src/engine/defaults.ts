@@ -2,6 +2,7 @@
  * What applies where a job or run says nothing: what its task says, then what the scheduler says, then `Policy.defaults`.
  */
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Policy from "../Policy.ts"
 import { InvalidOption } from "../SchedulerError.ts"
 import type * as Task from "../Task.ts"
@@ -15,7 +16,7 @@ export interface Defaults {
   readonly ofTasks: WeakMap<Task.Any, TaskPolicy>
 }
 
-interface TaskPolicy {
+export interface TaskPolicy {
   readonly policy: Policy.Policy
   readonly text: string
 }
@@ -33,10 +34,10 @@ export const make = Effect.fnUntraced(function*(options: Policy.Options): Effect
 })
 
 /** The policy of a task's jobs and runs that say nothing of their own, with its stored text. */
-export const taskPolicy = (defaults: Defaults, task: Task.Any): Effect.Effect<TaskPolicy, InvalidOption> => {
+export const taskPolicy = (defaults: Defaults, task: Task.Any): Exit.Exit<TaskPolicy, InvalidOption> => {
   const known = defaults.ofTasks.get(task)
-  if (known !== undefined) return Effect.succeed(known)
-  return Effect.map(Policy.fromOptions(task.policy, defaults.policy), (policy) => {
+  if (known !== undefined) return Exit.succeed(known)
+  return Exit.map(Policy.fromOptions(task.policy, defaults.policy), (policy) => {
     const made = { policy, text: Policy.encode(policy) }
     defaults.ofTasks.set(task, made)
     return made

@@ -2,7 +2,7 @@
  * Reading what a caller asks for: everything is checked here, before anything is written.
  */
 import * as DateTime from "effect/DateTime"
-import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
 import type * as Continuation from "../Continuation.ts"
 import { show } from "../internal/show.ts"
@@ -16,8 +16,7 @@ import { basisOf } from "./basis.ts"
 import { encodePayload } from "./codecs.ts"
 import { resolve } from "./continuations.ts"
 import { laneOf } from "./core.ts"
-import { type Defaults, taskPolicy } from "./defaults.ts"
-import { freshId } from "./freshId.ts"
+import { type Defaults, type TaskPolicy, taskPolicy } from "./defaults.ts"
 import { checkKey, keyOf } from "./keys.ts"
 
 /** A job as a caller defines it, untyped. */
@@ -45,9 +44,9 @@ export type Defined = Pick<
 export const knownTrigger = (
   registry: Trigger.Registry,
   trigger: unknown
-): Effect.Effect<Trigger.Trigger, InvalidOption> => {
+): Exit.Exit<Trigger.Trigger, InvalidOption> => {
   if (!Trigger.isTrigger(trigger)) {
-    return Effect.fail(
+    return Exit.fail(
       new InvalidOption({
         field: "trigger",
         value: show(trigger),
@@ -56,7 +55,7 @@ export const knownTrigger = (
     )
   }
   const known = Trigger.decode(Trigger.encode(trigger), registry)
-  return Result.isSuccess(known) ? Effect.succeed(known.success) : Effect.fail(
+  return Result.isSuccess(known) ? Exit.succeed(known.success) : Exit.fail(
     new InvalidOption({
       field: "trigger",
       value: Trigger.encode(trigger),
@@ -67,66 +66,74 @@ export const knownTrigger = (
 }
 
 /** The policy of a job or run: the task's, with what its definition says otherwise, and what follows it. */
-export const policyOf = Effect.fnUntraced(function*(
+export const policyOf = (
   defaults: Defaults,
   task: Task.Any,
   given: Policy.Options & Pick<Definition, "followedBy" | "payload">
-): Effect.fn.Return<{ readonly policy: Policy.Policy; readonly text: string }, InvalidOption> {
-  const base = yield* taskPolicy(defaults, task)
-  const key = given.key ?? (yield* keyOf(task, given.payload))
-  const isAsTask = key === undefined && given.followedBy === undefined &&
+): Exit.Exit<TaskPolicy, InvalidOption> => {
+  const base = taskPolicy(defaults, task)
+  if (Exit.isFailure(base)) return base
+  const key = given.key === undefined ? keyOf(task, given.payload) : Exit.succeed(given.key)
+  if (Exit.isFailure(key)) return Exit.failCause(key.cause)
+  const isAsTask = key.value === undefined && given.followedBy === undefined &&
     !Policy.optionKeys.some((key) => given[key] !== undefined)
-  if (isAsTask) {
-    yield* checkKey(task, base.policy)
-    return base
-  }
+  if (isAsTask) return Exit.map(checkKey(task, base.value.policy), () => base.value)
   const followedBy = given.followedBy === undefined
-    ? base.policy.followedBy
-    : yield* resolve(defaults, given.followedBy)
-  const policy = { ...yield* Policy.fromOptions({ ...given, key }, base.policy), followedBy }
+    ? Exit.succeed(base.value.policy.followedBy)
+    : resolve(defaults, given.followedBy)
+  if (Exit.isFailure(followedBy)) return Exit.failCause(followedBy.cause)
+  const said = Policy.fromOptions({ ...given, key: key.value }, base.value.policy)
+  if (Exit.isFailure(said)) return Exit.failCause(said.cause)
+  const policy = { ...said.value, followedBy: followedBy.value }
   if (policy.overlap === "byTask" && task.overlap === undefined) {
     const expected = `${Policy.overlapValues}; task ${task.name} has no overlap function`
-    return yield* new InvalidOption({ field: "overlap", value: `"byTask"`, expected })
+    return Exit.fail(new InvalidOption({ field: "overlap", value: `"byTask"`, expected }))
   }
-  yield* checkKey(task, policy)
-  return { policy, text: Policy.encode(policy) }
-})
+  return Exit.map(checkKey(task, policy), () => ({ policy, text: Policy.encode(policy) }))
+}
 
-export const define = Effect.fnUntraced(
-  function*(defaults: Defaults, task: Task.Any, definition: Definition): Effect.fn.Return<Defined, InvalidOption> {
-    let { policy, text } = yield* policyOf(defaults, task, definition)
-    // A job without a name of its own is of no use to anybody once its trigger is exhausted.
-    const isSaid = [definition, task.policy, defaults.options].some(({ whenDone }) => whenDone !== undefined)
-    if (definition.id === undefined && !isSaid) {
-      text = Policy.encode({ ...policy, whenDone: "remove" })
-    }
-    return {
-      task: task.name,
-      lane: laneOf(task),
-      trigger: Trigger.encode(definition.trigger),
-      payload: yield* encodePayload(task, definition.payload),
-      taskVersion: task.version,
-      policy: text,
-      tags: definition.tags === undefined ? "[]" : JSON.stringify([...new Set(definition.tags)].sort()),
-      metadata: definition.metadata === undefined ? "{}" : yield* encodeMetadata(definition.metadata)
-    }
-  }
-)
-
-const encodeMetadata = (metadata: unknown): Effect.Effect<string, InvalidOption> =>
-  Effect.try({
-    try: () => JSON.stringify(metadata),
-    catch: (cause) =>
-      new InvalidOption({ field: "metadata", value: show(metadata), expected: `plain JSON data (${String(cause)})` })
+export const define = (
+  defaults: Defaults,
+  task: Task.Any,
+  definition: Definition
+): Exit.Exit<Defined, InvalidOption> => {
+  const chosen = policyOf(defaults, task, definition)
+  if (Exit.isFailure(chosen)) return Exit.failCause(chosen.cause)
+  const payload = encodePayload(task, definition.payload)
+  if (Exit.isFailure(payload)) return Exit.failCause(payload.cause)
+  const metadata = definition.metadata === undefined ? Exit.succeed("{}") : encodeMetadata(definition.metadata)
+  if (Exit.isFailure(metadata)) return Exit.failCause(metadata.cause)
+  const { policy, text } = chosen.value
+  // A job without a name of its own is of no use to anybody once its trigger is exhausted.
+  const isSaid = [definition, task.policy, defaults.options].some(({ whenDone }) => whenDone !== undefined)
+  return Exit.succeed({
+    task: task.name,
+    lane: laneOf(task),
+    trigger: Trigger.encode(definition.trigger),
+    payload: payload.value,
+    taskVersion: task.version,
+    policy: definition.id === undefined && !isSaid ? Policy.encode({ ...policy, whenDone: "remove" }) : text,
+    tags: definition.tags === undefined ? "[]" : JSON.stringify([...new Set(definition.tags)].sort()),
+    metadata: metadata.value
   })
+}
+
+const encodeMetadata = (metadata: unknown): Exit.Exit<string, InvalidOption> => {
+  try {
+    return Exit.succeed(JSON.stringify(metadata))
+  } catch (cause) {
+    const expected = `plain JSON data (${String(cause)})`
+    return Exit.fail(new InvalidOption({ field: "metadata", value: show(metadata), expected }))
+  }
+}
 
 const maxIdLength = 255
 
-export const checkId = (id: string): Effect.Effect<string, InvalidOption> =>
+export const checkId = (id: string): Exit.Exit<string, InvalidOption> =>
   // oxlint-disable-next-line no-control-regex -- control characters are what is refused
   typeof id === "string" && id.length > 0 && id.length <= maxIdLength && !/[\u0000-\u001f\u007f]/.test(id)
-    ? Effect.succeed(id)
-    : Effect.fail(
+    ? Exit.succeed(id)
+    : Exit.fail(
       new InvalidOption({
         field: "id",
         value: show(id),
@@ -134,18 +141,18 @@ export const checkId = (id: string): Effect.Effect<string, InvalidOption> =>
       })
     )
 
-export const newRow = Effect.fnUntraced(function*(
+export const newRow = (
   definition: Definition,
   defined: Defined,
-  id: string,
-  at: number
-): Effect.fn.Return<JobStore.JobRow, InvalidOption> {
-  const next = definition.trigger.occurrences.next(-Infinity, at)
-  if (next === undefined) return yield* exhausted(definition.trigger, at)
+  { at, id, incarnation }: { readonly id: string; readonly incarnation: string; readonly at: number }
+): Exit.Exit<JobStore.JobRow, InvalidOption> => {
+  const first = firstOf(definition.trigger, at)
+  if (Exit.isFailure(first)) return Exit.failCause(first.cause)
+  const next = first.value
   const paused = definition.paused === true
-  return {
+  return Exit.succeed({
     id,
-    incarnation: yield* freshId,
+    incarnation,
     revision: 0,
     task: defined.task,
     lane: defined.lane,
@@ -165,8 +172,14 @@ export const newRow = Effect.fnUntraced(function*(
     tz: basisOf(definition.trigger),
     created: at,
     updated: at
-  }
-})
+  })
+}
+
+/** The first occurrence of a job that is added at an instant; a trigger that is over by then is refused. */
+export const firstOf = (trigger: Trigger.Trigger, at: number): Exit.Exit<number, InvalidOption> => {
+  const first = trigger.occurrences.next(-Infinity, at)
+  return first === undefined ? Exit.fail(exhausted(trigger, at)) : Exit.succeed(first)
+}
 
 export const exhausted = (trigger: Trigger.Trigger, at: number) =>
   new InvalidOption({

@@ -3,7 +3,7 @@
  */
 import type * as DateTime from "effect/DateTime"
 import type * as Duration from "effect/Duration"
-import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import { toMillis } from "../internal/duration.ts"
 import { toInstant } from "../internal/instant.ts"
 import { show } from "../internal/show.ts"
@@ -33,64 +33,62 @@ export type Timed =
   }
 
 const alone = ["id", "unique", "debounce", "throttle"] as const
+const starts = ["delay", "at", "debounce"] as const
 
-export const timed = Effect.fnUntraced(function*(
+/** Reads it; `key` is what the run is about, as its policy says. */
+export const timed = (
   task: string,
   key: string | null,
   given: Timing,
   now: number
-): Effect.fn.Return<Timed, InvalidOption> {
-  const [first, second] = alone.filter((field) => given[field] !== undefined && given[field] !== false)
-  if (second !== undefined) {
-    return yield* new InvalidOption({
-      field: second,
-      value: show(given[second]),
-      expected: `one of id, unique, debounce and throttle; ${first} is given too`
-    })
-  }
+): Exit.Exit<Timed, InvalidOption> => {
+  const meanings = alone.filter((field) => given[field] !== undefined && given[field] !== false)
+  if (meanings.length > 1) return refuseSecond(given, meanings, "id, unique, debounce and throttle")
   if (given.unique !== undefined && typeof given.unique !== "boolean") {
-    return yield* new InvalidOption({ field: "unique", value: show(given.unique), expected: "true or false" })
+    return refuse("unique", given.unique, "true or false")
   }
-  const startAt = yield* startOf(given, now)
-  // What has no key of its own is about the task as a whole.
-  const about = `${task}:${key ?? ""}`
+  const start = startOf(given, now)
+  if (Exit.isFailure(start)) return Exit.failCause(start.cause)
   const run: Timed = {
-    planned: startAt ?? now,
-    readyAt: startAt,
+    planned: start.value ?? now,
+    readyAt: start.value,
     uniqueKey: null,
     uniqueWhile: "going",
     replaces: false
   }
-  if (given.unique === true) return { ...run, uniqueKey: `unique:${about}` }
+  // What has no key of its own is about the task as a whole.
+  const about = `${task}:${key ?? ""}`
+  if (given.unique === true) return Exit.succeed({ ...run, uniqueKey: `unique:${about}` })
   if (given.debounce !== undefined) {
-    return { ...run, uniqueKey: `debounce:${about}`, uniqueWhile: "queued", replaces: true }
+    return Exit.succeed({ ...run, uniqueKey: `debounce:${about}`, uniqueWhile: "queued", replaces: true })
   }
   if (given.throttle !== undefined) {
-    const window = yield* toMillis("throttle", given.throttle, { minimum: 1, endless: false })
-    return { ...run, id: `${JobStore.throttled}${about}:${Math.floor(now / window) * window}`, retention: window }
+    return Exit.map(toMillis("throttle", given.throttle, { minimum: 1, endless: false }), (window) => ({
+      ...run,
+      id: `${JobStore.throttled}${about}:${Math.floor(now / window) * window}`,
+      retention: window
+    }))
   }
-  return run
-})
+  return Exit.succeed(run)
+}
 
 /** From when it may start; `null`: at once. */
-const startOf = Effect.fnUntraced(function*({ at, debounce, delay }: Timing, now: number) {
-  const given = Object.entries({ delay, at, debounce }).filter(([, value]) => value !== undefined)
-  if (given.length > 1) {
-    const [[first], [second, value]] = given as [[string, unknown], [string, unknown]]
-    return yield* new InvalidOption({
-      field: second,
-      value: show(value),
-      expected: `one of delay, at and debounce; ${first} is given too`
-    })
-  }
-  if (at !== undefined) {
-    const instant = yield* toInstant("at", at)
-    return instant > now ? instant : null
-  }
-  const wait = delay !== undefined
-    ? yield* toMillis("delay", delay, { minimum: 0, endless: false })
-    : debounce !== undefined
-    ? yield* toMillis("debounce", debounce, { minimum: 1, endless: false })
-    : 0
-  return wait > 0 ? now + wait : null
-})
+const startOf = (given: Timing, now: number): Exit.Exit<number | null, InvalidOption> => {
+  const said = starts.filter((field) => given[field] !== undefined)
+  if (said.length > 1) return refuseSecond(given, said, "delay, at and debounce")
+  const field = said[0]
+  if (field === undefined) return atOnce
+  if (field === "at") return Exit.map(toInstant("at", given.at!), (at) => at > now ? at : null)
+  return Exit.map(
+    toMillis(field, given[field]!, { minimum: field === "delay" ? 0 : 1, endless: false }),
+    (wait) => wait > 0 ? now + wait : null
+  )
+}
+
+const atOnce = Exit.succeed(null)
+
+const refuseSecond = (given: Timing, said: ReadonlyArray<keyof Timing>, fields: string) =>
+  refuse(said[1]!, given[said[1]!], `one of ${fields}; ${said[0]} is given too`)
+
+const refuse = (field: string, value: unknown, expected: string) =>
+  Exit.fail(new InvalidOption({ field, value: show(value), expected }))

@@ -2,6 +2,7 @@
  * The verbs on jobs. Each reads, decides and commits under the job's revision, and starts over when somebody else was faster.
  */
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
 import type * as JobStore from "../JobStore.ts"
 import { InvalidOption, JobConflict, type StoreError } from "../SchedulerError.ts"
@@ -13,18 +14,41 @@ import { onceCommitted } from "./committed.ts"
 import { type Core, now } from "./core.ts"
 import { manualRun, read, skipStretch, tryAgainst } from "./decide.ts"
 import { checkId, define, type Defined, type Definition, exhausted, knownTrigger, newRow } from "./definition.ts"
-import { freshId } from "./freshId.ts"
+import { freshId, freshIds } from "./freshId.ts"
 import { find } from "./lookup.ts"
 import { withNext } from "./next.ts"
 import { currentOverlap } from "./overlap.ts"
 import { forgiving, withMovesThatFit, withoutExceptions } from "./overrides.ts"
 import { displace } from "./removal.ts"
 
+/** A definition as it was read, and the row it makes. */
+interface Planned {
+  readonly definition: Definition
+  readonly defined: Defined
+  readonly row: JobStore.JobRow
+}
+
+const planned = (
+  core: Core,
+  task: Task.Any,
+  given: Definition,
+  at: number,
+  fresh: () => string
+): Exit.Exit<Planned, InvalidOption> => {
+  const trigger = knownTrigger(core.registry, given.trigger)
+  if (Exit.isFailure(trigger)) return Exit.failCause(trigger.cause)
+  const definition = trigger.value === given.trigger ? given : { ...given, trigger: trigger.value }
+  const defined = define(core.defaults, task, definition)
+  if (Exit.isFailure(defined)) return Exit.failCause(defined.cause)
+  const id = definition.id === undefined ? Exit.succeed(fresh()) : checkId(definition.id)
+  if (Exit.isFailure(id)) return Exit.failCause(id.cause)
+  const row = newRow(definition, defined.value, { id: id.value, incarnation: fresh(), at })
+  if (Exit.isFailure(row)) return Exit.failCause(row.cause)
+  return Exit.succeed({ definition, defined: defined.value, row: row.value })
+}
+
 export const schedule = Effect.fnUntraced(function*(core: Core, task: Task.Any, given: Definition) {
-  const definition = { ...given, trigger: yield* knownTrigger(core.registry, given.trigger) }
-  const defined = yield* define(core.defaults, task, definition)
-  const id = definition.id === undefined ? yield* freshId : yield* checkId(definition.id)
-  const row = yield* newRow(definition, defined, id, yield* now)
+  const { defined, definition, row } = yield* planned(core, task, given, yield* now, yield* freshIds)
   const [answer] = yield* core.store.insertJobs([row])
   if (answer === "inserted") return yield* added(core, row)
   return yield* conflict(core, definition, defined, row)
@@ -33,31 +57,28 @@ export const schedule = Effect.fnUntraced(function*(core: Core, task: Task.Any, 
 /** Adds many jobs of one task in one transaction; conflicts are then handled one by one. */
 export const scheduleAll = Effect.fnUntraced(
   function*(core: Core, task: Task.Any, given: ReadonlyArray<Definition>) {
-    const definitions: Array<Definition> = []
-    for (const one of given) definitions.push({ ...one, trigger: yield* knownTrigger(core.registry, one.trigger) })
     const at = yield* now
-    const rows: Array<JobStore.JobRow> = []
-    const all: Array<Defined> = []
-    for (const definition of definitions) {
-      const defined = yield* define(core.defaults, task, definition)
-      all.push(defined)
-      const id = definition.id === undefined ? yield* freshId : yield* checkId(definition.id)
-      rows.push(yield* newRow(definition, defined, id, at))
-    }
-    const answers = yield* core.store.insertJobs(rows)
+    const fresh = yield* freshIds
+    const all: Array<Planned> = []
+    for (const one of given) all.push(yield* planned(core, task, one, at, fresh))
+    const answers = yield* core.store.insertJobs(all.map(({ row }) => row))
     const result: Array<JobStore.JobRow> = []
-    for (let i = 0; i < rows.length; i++) {
-      const row = rows[i]!
-      if (answers[i] === "exists") {
-        result.push(yield* conflict(core, definitions[i]!, all[i]!, row))
-        continue
-      }
-      result.push(row)
+    const inserted: Array<JobStore.JobRow> = []
+    for (let i = 0; i < all.length; i++) {
+      const { defined, definition, row } = all[i]!
+      if (answers[i] === "inserted") inserted.push(row)
+      result.push(answers[i] === "exists" ? yield* conflict(core, definition, defined, row) : row)
     }
-    yield* onceCommitted(core, () => tellAdded(core, rows.filter((_, i) => answers[i] === "inserted")))
+    yield* onceCommitted(core, () => tellAdded(core, inserted))
     return result
   }
 )
+
+/** A row for a definition that was read before. */
+const renewed = Effect.fnUntraced(function*(definition: Definition, defined: Defined, id: string) {
+  const incarnation = yield* freshId
+  return yield* newRow(definition, defined, { id, incarnation, at: yield* now })
+})
 
 const added = Effect.fnUntraced(function*(core: Core, row: JobStore.JobRow) {
   yield* onceCommitted(core, () => tellAdded(core, [row]))
@@ -95,7 +116,7 @@ const conflict = Effect.fnUntraced(function*(
       return kept ?? (yield* insertAgain(core, definition, defined, row))
     }
     case "replace": {
-      const fresh = yield* newRow(definition, defined, row.id, yield* now)
+      const fresh = yield* renewed(definition, defined, row.id)
       return yield* Effect.matchEffect(displace(core, fresh), {
         onSuccess: ({ ended }) => Effect.tap(added(core, fresh), unlessInTransaction(core, ended)),
         onFailure: (error) =>
@@ -122,7 +143,7 @@ const insertAgain = Effect.fnUntraced(function*(
   defined: Defined,
   row: JobStore.JobRow
 ): Effect.fn.Return<JobStore.JobRow, InvalidOption | JobConflict | StoreError> {
-  const fresh = yield* newRow(definition, defined, row.id, yield* now)
+  const fresh = yield* renewed(definition, defined, row.id)
   const [answer] = yield* core.store.insertJobs([fresh])
   return answer === "inserted" ? yield* added(core, fresh) : yield* conflict(core, definition, defined, fresh)
 })

@@ -2,6 +2,7 @@
  * Asking for runs.
  */
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import { limitsOf } from "../decisions/limits.ts"
 import type * as JobStore from "../JobStore.ts"
 import type * as Policy from "../Policy.ts"
@@ -14,7 +15,7 @@ import { type Core, laneOf, now, wakeWorkers } from "./core.ts"
 import type { Defaults } from "./defaults.ts"
 import { checkId, type Definition, policyOf } from "./definition.ts"
 import { timed, type Timing } from "./enqueuing.ts"
-import { freshId } from "./freshId.ts"
+import { freshIds } from "./freshId.ts"
 
 /** An ad-hoc run as a caller asks for it, untyped. */
 export interface Request extends Policy.Options, Timing {
@@ -25,28 +26,42 @@ export interface Request extends Policy.Options, Timing {
 interface Asked {
   readonly run: JobStore.NewRun
   readonly replaces: boolean
+  /** The id of the run that stands for the request: its own, unless the store knows another one that does. */
+  id: string
 }
 
-const newRun = Effect.fnUntraced(function*(
+const ask = (
   defaults: Defaults,
   task: Task.Any,
   request: Request,
-  at: number
-): Effect.fn.Return<Asked, InvalidOption> {
-  const { policy, text } = yield* policyOf(defaults, task, request)
-  const payload = yield* encodePayload(task, request.payload)
-  const { id, replaces, retention = 0, ...timing } = yield* timed(task.name, policy.key, request, at)
+  at: number,
+  fresh: () => string
+): Exit.Exit<Asked, InvalidOption> => {
+  const chosen = policyOf(defaults, task, request)
+  if (Exit.isFailure(chosen)) return Exit.failCause(chosen.cause)
+  const payload = encodePayload(task, request.payload)
+  if (Exit.isFailure(payload)) return Exit.failCause(payload.cause)
+  const { policy, text } = chosen.value
+  const timing = timed(task.name, policy.key, request, at)
+  if (Exit.isFailure(timing)) return Exit.failCause(timing.cause)
+  const { planned, readyAt, replaces, retention = 0, uniqueKey, uniqueWhile } = timing.value
+  const named = request.id === undefined ? Exit.succeed(timing.value.id ?? fresh()) : checkId(request.id)
+  if (Exit.isFailure(named)) return Exit.failCause(named.cause)
+  const id = named.value
   const run: JobStore.NewRun = {
-    id: request.id === undefined ? id ?? (yield* freshId) : yield* checkId(request.id),
+    id,
     job: null,
     incarnation: null,
     nominal: null,
-    ...timing,
+    planned,
+    readyAt,
+    uniqueKey,
+    uniqueWhile,
     origin: "adhoc",
     task: task.name,
     taskVersion: task.version,
     lane: laneOf(task),
-    payload,
+    payload: payload.value,
     policy: text,
     boost: policy.priority,
     serial: null,
@@ -56,8 +71,8 @@ const newRun = Effect.fnUntraced(function*(
     trace: null,
     created: at
   }
-  return { run, replaces }
-})
+  return Exit.succeed({ run, replaces, id })
+}
 
 /**
  * Queues ad-hoc runs, all or none of them but those that are debounced, which come after the others; asking again under an id that exists
@@ -69,19 +84,20 @@ export const enqueueAll = Effect.fnUntraced(function*(
   requests: ReadonlyArray<Request>
 ): Effect.fn.Return<ReadonlyArray<string>, InvalidOption | StoreError> {
   const at = yield* now
-  const asked: Array<Asked> = []
-  for (const request of requests) asked.push(yield* newRun(core.defaults, task, request, at))
-  const ids = new Map<JobStore.NewRun, string>()
+  const fresh = yield* freshIds
+  const all: Array<Asked> = []
+  for (const request of requests) all.push(yield* ask(core.defaults, task, request, at, fresh))
   const added: Array<JobStore.NewRun> = []
   for (const replace of [false, true]) {
-    const runs = asked.filter(({ replaces }) => replaces === replace).map(({ run }) => run)
-    if (runs.length === 0) continue
+    const asked = all.filter(({ replaces }) => replaces === replace)
+    if (asked.length === 0) continue
+    const runs = asked.map(({ run }) => run)
     const answers = yield* core.store.enqueue({ runs, now: at, ...replace ? { replace } : {} })
-    for (const [i, run] of runs.entries()) {
-      const isKnown = answers[i] === "added" || run.uniqueKey === null
-      const id = isKnown ? run.id : yield* standIn(core, run, replace, at)
-      ids.set(run, id)
-      if (answers[i] === "added" || (!isKnown && id === run.id)) added.push(run)
+    for (let i = 0; i < asked.length; i++) {
+      const one = asked[i]!
+      const isKnown = answers[i] === "added" || one.run.uniqueKey === null
+      if (!isKnown) one.id = yield* standIn(core, one.run, replace, at)
+      if (answers[i] === "added" || (!isKnown && one.id === one.run.id)) added.push(one.run)
     }
   }
   yield* onceCommitted(core, () => {
@@ -89,7 +105,7 @@ export const enqueueAll = Effect.fnUntraced(function*(
     if (!core.events.heard()) return
     for (const run of added) core.events.publish(at, { _tag: "RunQueued", ...ofRun(run) })
   })
-  return asked.map(({ run }) => ids.get(run)!)
+  return all.map(({ id }) => id)
 })
 
 /** The run that has the unique key. If it has given it up since, there is room for this one. */

@@ -2,7 +2,7 @@
  * Durations as callers write them, as whole milliseconds.
  */
 import * as Duration from "effect/Duration"
-import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import { InvalidOption } from "../SchedulerError.ts"
 import { show } from "./show.ts"
@@ -27,12 +27,12 @@ export const toMillis = (
   field: string,
   input: Duration.Input,
   options: { readonly minimum: number; readonly endless: boolean }
-): Effect.Effect<number, InvalidOption> => {
+): Exit.Exit<number, InvalidOption> => {
   const duration = meansSomething(input) ? Duration.fromInput(input) : Option.none()
   const millis = Option.isNone(duration) ? NaN : Math.ceil(Duration.toMillis(duration.value))
   return millis >= options.minimum && (Number.isSafeInteger(millis) || options.endless && millis === Infinity)
-    ? Effect.succeed(millis)
-    : Effect.fail(
+    ? Exit.succeed(millis)
+    : Exit.fail(
       new InvalidOption({
         field,
         value: show(input),
