@@ -127,11 +127,15 @@ const start = Effect.fnUntraced(function*(
   yield* Effect.addFinalizer(() =>
     Effect.gen(function*() {
       yield* Scope.close(roles, Exit.void)
+      // What was claimed and handed back before it began is not among those that run.
       const ends = () =>
-        Effect.forEach([...core.running.values()], (running) => awaitEnd(core, running), {
-          concurrency: "unbounded",
-          discard: true
-        })
+        Effect.andThen(
+          Effect.forEach([...core.running.values()], (running) => awaitEnd(core, running), {
+            concurrency: "unbounded",
+            discard: true
+          }),
+          settler.drained
+        )
       if (settings.grace > 0 && core.running.size > 0) yield* Effect.timeoutOption(ends(), settings.grace)
       const handlers = [...core.running.values()].flatMap((running) => running.fiber ?? [])
       for (const running of core.running.values()) stop(running, "shutdown")

@@ -31,6 +31,8 @@ export interface Settler {
   readonly isFlowing: () => boolean
   /** The role's loop. */
   readonly loop: Effect.Effect<never>
+  /** Returns when all that was handed in is recorded, and its slots are given back. */
+  readonly drained: Effect.Effect<void>
   /** Waits no more for a store that does not answer: what it has not recorded ends with this node's lease. */
   readonly giveUp: Effect.Effect<void>
 }
@@ -47,6 +49,8 @@ export const make = (store: JobStore.Service, outage: Outage, batch: number): Se
   const wake = Latch.makeUnsafe(false)
 
   const flow = Latch.makeUnsafe(true)
+  /** Open while nothing is left to be recorded. */
+  const empty = Latch.makeUnsafe(true)
 
   const release = (entries: ReadonlyArray<Entry>): Effect.Effect<void> => {
     const slots = new Map<Executor.Service, number>()
@@ -139,6 +143,7 @@ export const make = (store: JobStore.Service, outage: Outage, batch: number): Se
   return {
     submit: (entry) => {
       pending.push(entry)
+      empty.closeUnsafe()
       wake.openUnsafe()
     },
     loop: Effect.forever(Effect.gen(function*() {
@@ -149,9 +154,11 @@ export const make = (store: JobStore.Service, outage: Outage, batch: number): Se
         if (inHand === pending) pending = []
       }
       yield* write
+      if (pending.length === 0) empty.openUnsafe()
     })),
     flowing: flow.await,
     isFlowing: () => flow.isOpen(),
+    drained: empty.await,
     giveUp: Effect.asVoid(hopeless.open)
   }
 }

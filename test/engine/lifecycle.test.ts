@@ -1,8 +1,18 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Stream } from "effect"
-import { MemoryJobStore, Scheduler, SchedulerError, type SchedulerEvent, Trigger } from "effect-scheduler"
+import { Deferred, Effect, Exit, Fiber, Layer, Scope, Stream } from "effect"
+import {
+  Executor,
+  FiberExecutor,
+  JobStore,
+  MemoryJobStore,
+  Scheduler,
+  SchedulerError,
+  type SchedulerEvent,
+  Trigger
+} from "effect-scheduler"
 import { TestClock } from "effect/testing"
-import { inMemory, policyText, start, turns, withVerbs, Work, world } from "../support/world.ts"
+import { counting } from "../support/counting.ts"
+import { handlers, inMemory, policyText, start, turns, withVerbs, Work, world } from "../support/world.ts"
 
 const job = { id: "a", payload: { name: "a" }, trigger: Trigger.interval("10 seconds") }
 const unavailable = new SchedulerError.StoreError({ verb: "test", retryable: true, message: "the store is away" })
@@ -100,6 +110,38 @@ describe("the whole scheduler", () => {
       yield* Effect.repeat(Effect.sleep(5), { until: () => w.log.length > 0 })
       yield* close
       assert.deepStrictEqual(w.log.length, 2)
+    }))
+
+  it.effect("closing while the store is asked what a rate has left: the claim is handed back, and its slot", () =>
+    Effect.gen(function*() {
+      const store = yield* MemoryJobStore.make()
+      const { executor, free } = counting(yield* FiberExecutor.make({ concurrency: 3 }), 3)
+      const asked = yield* Deferred.make<void>()
+      const settled = yield* Deferred.make<void>()
+      const released: Array<string> = []
+      const slow = withVerbs(store, (store) => ({
+        take: () => Effect.andThen(Deferred.succeed(asked, undefined), Effect.never),
+        settle: (request) =>
+          Effect.andThen(Deferred.await(settled), store.settle(request)).pipe(
+            Effect.tap(() => Effect.sync(() => released.push(...request.settlements.map(({ next }) => next._tag))))
+          )
+      }))
+      const scope = yield* Scope.make()
+      const layer = Scheduler.layer({ tasks: [Work] }).pipe(
+        Layer.provide([handlers(world()), Layer.succeed(Executor.Executor, executor)]),
+        Layer.provide(Layer.succeed(JobStore.JobStore, slow))
+      )
+      const context = yield* Layer.buildWithScope(layer, scope)
+      const scheduler = yield* Effect.provideContext(Scheduler.Scheduler, context)
+      yield* scheduler.enqueue(Work, { id: "x", payload: { name: "x" }, rate: { limit: 1, per: "1 minute" } })
+      yield* Deferred.await(asked)
+      const closing = yield* Effect.forkChild(Scope.close(scope, Exit.void), { startImmediately: true })
+      yield* turns
+      assert.isUndefined(closing.pollUnsafe())
+      yield* Deferred.succeed(settled, undefined)
+      yield* Fiber.join(closing)
+      assert.deepStrictEqual(released, ["Release"])
+      assert.strictEqual(free(), 3)
     }))
 
   it.effect("an atMostOnce run that shutdown interrupts is abandoned, not handed back", () => {
