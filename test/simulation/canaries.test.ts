@@ -90,6 +90,40 @@ const canaries: Readonly<Record<string, { readonly broken: Break; readonly says:
     says: /is running at the end/,
     broken: () => ({ reap: () => Effect.succeed({ released: [], abandoned: [] }) })
   },
+  "limits mean nothing": {
+    says: /have a place under/,
+    broken: (store) => ({
+      commit: (request) =>
+        store.commit({
+          ...request,
+          changes: request.changes.map((change) => ({
+            ...change,
+            runs: change.runs.map((run) => ({ ...run, limits: [] }))
+          }))
+        })
+    })
+  },
+  "rates grant whatever is asked": {
+    says: /sooner than its rate allows/,
+    broken: (store) => ({
+      take: ({ now, wants }) => Effect.succeed(wants.map(({ n }) => ({ granted: n, next: now })))
+    })
+  },
+  "what is redriven does not go": {
+    says: /and it does not go/,
+    broken: () => ({ revive: ({ runs }) => Effect.succeed(runs.map(() => "going" as const)) })
+  },
+  "what is redriven takes others with it": {
+    says: /was claimed after its end/,
+    broken: (store) => ({
+      revive: ({ now, runs }) =>
+        Effect.flatMap(store.runs({ outcomes: ["succeeded", "failed"], limit: 3 }), (others) =>
+          Effect.map(
+            store.revive({ runs: [...runs, ...others.map(({ id }) => id)], now }),
+            (answers) => answers.slice(0, runs.length)
+          ))
+    })
+  },
   "atMostOnce is forgotten": {
     says: /atMostOnce/,
     broken: (store) => ({

@@ -2,9 +2,14 @@
  * What must hold, whatever happens. Knows nothing of the engine: only what the store did and what handlers and callers saw.
  */
 import type { JobStore } from "effect-scheduler"
+import { Census } from "./census.ts"
 import { misfollowed } from "./followers.ts"
 import type { Attempt, Happening } from "./history.ts"
 import { type Stretch, untiled } from "./timeline.ts"
+import { places } from "./watches/places.ts"
+import { rates } from "./watches/rates.ts"
+import { redriven } from "./watches/redriven.ts"
+import type { Scene, Watch } from "./watches/watch.ts"
 
 /** All instants in `(after, until]` of a trigger's text, from a source other than the library. */
 export type Enumerate = (trigger: string, anchor: number, after: number, until: number) => ReadonlyArray<number>
@@ -35,7 +40,7 @@ const claimOf = (run: string, fence: number) => `${run}#${fence}`
 export class Checker {
   readonly violations: Array<string> = []
   /** How many of each kind of happening there were: a simulation in which nothing happens proves nothing. */
-  readonly seen: Record<string, number> = {}
+  readonly census = new Census()
   private readonly enumerate: Enumerate
   private readonly timelines = new Map<string, Timeline>()
   private readonly runs = new Map<string, JobStore.NewRun>()
@@ -45,22 +50,37 @@ export class Checker {
   private readonly fences = new Map<string, number>()
   private readonly taken = new Map<string, number>()
   private readonly open = new Map<string, Attempt>()
-  private readonly begun = new Set<string>()
+  /** The attempts of each run that have started. */
+  private readonly begun = new Map<string, Set<number>>()
   private readonly healthy = new Map<string, number>()
   private readonly removals = new Map<string, string>()
   private readonly removed = new Set<string>()
+  /** Incarnations that are no more, and runs of theirs that somebody made go again since. */
+  private readonly gone = new Set<string>()
+  private readonly survivors = new Set<string>()
+  /** What runs that go again had come to before, and what called for followers then. */
+  private readonly earlier = new Map<string, Array<string>>()
+  private readonly watches: ReadonlyArray<Watch>
 
-  constructor(enumerate: Enumerate) {
+  constructor(enumerate: Enumerate, going: Scene["going"]) {
     this.enumerate = enumerate
+    const scene: Scene = { fail: (violation) => this.fail(violation), runs: this.runs, going }
+    this.watches = [places, rates, redriven].map((watch) => watch(scene))
   }
 
   see(happening: Happening, at: number): void {
-    this.seen[happening._tag] = (this.seen[happening._tag] ?? 0) + 1
+    this.census.see(happening)
+    this.look(happening, at)
+    for (const watch of this.watches) watch.see(happening, at)
+  }
+
+  private look(happening: Happening, at: number): void {
     switch (happening._tag) {
       case "inserted":
         return this.added(happening.row)
       case "committed":
-        return this.committed(happening.change, happening.now)
+        this.committed(happening.change, happening.now)
+        return happening.ended.forEach((run) => this.end(run))
       case "enqueued":
         return void this.runs.set(happening.run.id, happening.run)
       case "claimed": {
@@ -94,7 +114,15 @@ export class Checker {
         return happening.abandoned.forEach((run) => this.end(run))
       case "left":
         for (const [run, { node }] of this.claims) if (node === happening.node) this.take(run, at)
-        return
+        return happening.abandoned.forEach((run) => this.end(run))
+      case "revived": {
+        const { outcome, run } = happening
+        if (!this.over.delete(run)) this.fail(`${run} goes again, and had not ended`)
+        this.earlier.set(run, [...this.earlier.get(run) ?? [], outcome])
+        const { incarnation, job } = this.runs.get(run)!
+        if (job !== null && this.gone.has(keyOf(job, incarnation!))) this.survivors.add(run)
+        return void this.begun.delete(run)
+      }
       case "started":
         return this.started(happening.attempt)
       case "ended":
@@ -109,6 +137,8 @@ export class Checker {
         return
       case "removed":
         return this.afterRemoval(happening)
+      default:
+        return
     }
   }
 
@@ -143,9 +173,10 @@ export class Checker {
       const row = byId.get(id)
       if (row === undefined) this.fail(`run ${id} is gone`)
       else if (row.state !== "done") this.fail(`run ${id} is ${row.state} at the end`)
+      else if (!this.over.has(id)) this.fail(`run ${id} is done, and nobody has ended it`)
     }
     for (const { run } of this.open.values()) this.fail(`a handler of ${run} still runs at the end`)
-    this.violations.push(...misfollowed(byId))
+    this.violations.push(...misfollowed(byId, this.earlier))
     for (const timeline of this.timelines.values()) this.decided(timeline, now)
   }
 
@@ -179,6 +210,7 @@ export class Checker {
     if (update._tag === "Delete" || update._tag === "Renew") {
       this.require(timeline, now)
       timeline.over = -Infinity
+      this.gone.add(keyOf(job, incarnation))
       if (cancel !== null) this.removals.set(cancel.by, keyOf(job, incarnation))
       if (update._tag === "Renew") this.added({ ...update.row, id: job })
     } else if (update._tag === "Replace") {
@@ -229,9 +261,11 @@ export class Checker {
     if (row === undefined) return this.fail(`a handler of ${run}, which does not exist`)
     if (this.open.has(openKey(attempt))) this.fail(`two attempts of ${run} under one fence`)
     this.open.set(openKey(attempt), attempt)
-    const once = `${run} ${attempt.attempt}`
-    if (row.atMostOnce && this.begun.has(once)) this.fail(`attempt ${once} of an atMostOnce run started twice`)
-    this.begun.add(once)
+    const begun = this.begun.get(run) ?? new Set()
+    if (row.atMostOnce && begun.has(attempt.attempt)) {
+      this.fail(`attempt ${attempt.attempt} of ${run}, which is atMostOnce, started twice`)
+    }
+    this.begun.set(run, begun.add(attempt.attempt))
     if (this.taken.has(claimOf(run, fence))) {
       if (this.healthy.get(node) !== undefined) this.fail(`${node} started ${run} after it was taken`)
       return
@@ -240,7 +274,9 @@ export class Checker {
       if (other !== attempt && other.run === run && other.node === node) this.fail(`two attempts of ${run} on ${node}`)
     }
     if (row.job === null) return
-    if (this.removed.has(keyOf(row.job, row.incarnation!))) this.fail(`${run} started after remove had returned`)
+    if (this.removed.has(keyOf(row.job, row.incarnation!)) && !this.survivors.has(run)) {
+      this.fail(`${run} started after remove had returned`)
+    }
     if (row.serial === null) return
     const atOnce = [...this.open.values()].filter((other) => {
       const { incarnation, job } = this.runs.get(other.run)!
@@ -258,7 +294,10 @@ export class Checker {
     for (const attempt of this.open.values()) {
       const row = this.runs.get(attempt.run)!
       if (row.job === null || keyOf(row.job, row.incarnation!) !== key) continue
-      if (row.id === own || abandoned.includes(row.id) || this.taken.has(claimOf(row.id, attempt.fence))) continue
+      if (
+        row.id === own || this.survivors.has(row.id) || abandoned.includes(row.id) ||
+        this.taken.has(claimOf(row.id, attempt.fence))
+      ) continue
       this.fail(`remove of ${row.job} returned while ${row.id} runs on ${attempt.node}`)
     }
   }
@@ -297,6 +336,16 @@ export const describe = (happening: Happening): string => {
       return `${happening.node} ${happening._tag}`
     case "healthy":
       return `${happening.node} healthy since ${happening.since}`
+    case "stepped":
+      return `the clock is set by ${happening.by} ms`
+    case "granted":
+      return `${happening.granted} of ${happening.want.n} granted of ${happening.want.key}`
+    case "revived":
+      return `${happening.run} goes again, was ${happening.outcome}`
+    case "asked":
+      return `redrive ${happening.call} of ${happening.run ?? "all"} asked`
+    case "redriven":
+      return `redrive ${happening.call} of ${happening.run} returned`
     case "removed":
       return `remove ${happening.by} returned, abandoned [${happening.abandoned}]`
   }

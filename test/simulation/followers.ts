@@ -10,16 +10,21 @@ interface Stored {
 const calls = (on: Stored["on"], outcome: string): boolean =>
   on === "end" || (on === "success" ? outcome === "succeeded" : outcome !== "succeeded" && outcome !== "cancelled")
 
-export const misfollowed = (runs: ReadonlyMap<string, JobStore.RunRow>): ReadonlyArray<string> => {
+export const misfollowed = (
+  runs: ReadonlyMap<string, JobStore.RunRow>,
+  /** What runs had come to before somebody made them go again. */
+  earlier: ReadonlyMap<string, ReadonlyArray<string>>
+): ReadonlyArray<string> => {
   const violations: Array<string> = []
   const expected = new Set<string>()
   for (const run of runs.values()) {
     const { followedBy = [] } = JSON.parse(run.policy) as { readonly followedBy?: ReadonlyArray<Stored> }
     for (const [i, { on }] of followedBy.entries()) {
       const id = run.origin === "continuation" ? `${run.id}.${i}` : `${run.id}:then:${i}`
-      if (!calls(on, run.outcome!)) continue
+      const outcomes = [...earlier.get(run.id) ?? [], run.outcome!]
+      if (!outcomes.some((outcome) => calls(on, outcome))) continue
       expected.add(id)
-      if (!runs.has(id)) violations.push(`${run.id} ended as ${run.outcome}, and ${id} does not follow`)
+      if (!runs.has(id)) violations.push(`${run.id} ended as ${outcomes.join(", then ")}, and ${id} does not follow`)
     }
   }
   for (const run of runs.values()) {

@@ -15,16 +15,32 @@ export interface Attempt {
 
 export type Happening =
   | { readonly _tag: "inserted"; readonly row: JobStore.JobRow }
-  | { readonly _tag: "committed"; readonly change: JobStore.Change; readonly now: number }
+  | {
+    readonly _tag: "committed"
+    readonly change: JobStore.Change
+    readonly now: number
+    /** The runs that its cancellation has ended. */
+    readonly ended: ReadonlyArray<string>
+  }
   | { readonly _tag: "enqueued"; readonly run: JobStore.NewRun }
   | { readonly _tag: "claimed"; readonly row: JobStore.RunRow }
   | { readonly _tag: "settled"; readonly settlement: JobStore.Settlement; readonly done: boolean }
   | { readonly _tag: "cancelled"; readonly runs: ReadonlyArray<string> }
   | { readonly _tag: "taken"; readonly runs: ReadonlyArray<string>; readonly abandoned: ReadonlyArray<string> }
-  | { readonly _tag: "left"; readonly node: string }
+  | { readonly _tag: "left"; readonly node: string; readonly abandoned: ReadonlyArray<string> }
+  /** A rate was asked for starts. */
+  | { readonly _tag: "granted"; readonly want: JobStore.Want; readonly granted: number }
+  /** A run that was done goes again; `outcome` is what it had come to. */
+  | { readonly _tag: "revived"; readonly run: string; readonly outcome: string }
+  /** Somebody is about to ask for a run to go again, or for all. */
+  | { readonly _tag: "asked"; readonly call: number; readonly run: string | undefined }
+  /** A call of `redrive` returned. */
+  | { readonly _tag: "redriven"; readonly call: number; readonly run: string }
   | { readonly _tag: "started"; readonly attempt: Attempt }
   | { readonly _tag: "ended"; readonly attempt: Attempt }
   | { readonly _tag: "crashed"; readonly node: string }
+  /** The clock of the machine was set. */
+  | { readonly _tag: "stepped"; readonly by: number }
   | { readonly _tag: "healthy"; readonly node: string; readonly since: number | undefined }
   /** A call of `remove` returned: the change was tagged with `by`. */
   | {
@@ -45,40 +61,67 @@ const told = <A>(verb: Effect.Effect<A, SchedulerError.StoreError>, tell: (answe
   })
 
 /** A store, each of whose verbs is one step, that tells what it did. */
-export const recorded = (store: JobStore.Service, see: See): JobStore.Service => ({
-  ...store,
-  // A hint is published within the step of which it tells: it must not be heard before the step is over.
-  signals: Stream.tap(store.signals, () => Effect.yieldNow),
-  insertJobs: (rows) =>
-    told(store.insertJobs(rows), (answers) => {
-      for (const [i, row] of rows.entries()) if (answers[i] === "inserted") see({ _tag: "inserted", row })
-    }),
-  commit: (request) =>
-    told(store.commit(request), (answers) => {
-      for (const [i, change] of request.changes.entries()) {
-        if (answers[i] === "ok") see({ _tag: "committed", change, now: request.now })
-      }
-    }),
-  enqueue: (request) =>
-    told(store.enqueue(request), (answers) => {
-      for (const [i, run] of request.runs.entries()) if (answers[i] === "added") see({ _tag: "enqueued", run })
-    }),
-  claim: (request) =>
-    told(store.claim(request), ({ runs }) => {
-      for (const row of runs) see({ _tag: "claimed", row })
-    }),
-  settle: (request) =>
-    told(store.settle(request), (answers) => {
-      for (const [i, settlement] of request.settlements.entries()) {
-        if (answers[i] !== "ok" && answers[i] !== "cancelled") continue
-        const [row] = Effect.runSync(store.runs({ ids: [settlement.run], limit: 1 }))
-        see({ _tag: "settled", settlement, done: row?.state === "done" })
-      }
-    }),
-  cancel: (request) => told(store.cancel(request), ({ settled }) => see({ _tag: "cancelled", runs: settled })),
-  reap: (request) =>
-    told(store.reap(request), ({ abandoned, released }) => {
-      if (abandoned.length + released.length > 0) see({ _tag: "taken", runs: [...abandoned, ...released], abandoned })
-    }),
-  leave: (request) => told(store.leave(request), () => see({ _tag: "left", node: request.node }))
-})
+export const recorded = (store: JobStore.Service, see: See): JobStore.Service => {
+  const select = (query: Omit<JobStore.RunQuery, "limit">) => Effect.runSync(store.runs({ ...query, limit: 1_000_000 }))
+  const idsOf = (rows: ReadonlyArray<JobStore.RunRow>) => rows.map(({ id }) => id)
+  const doneOf = (ids: ReadonlyArray<string>) => ids.length === 0 ? [] : idsOf(select({ ids, going: false }))
+  return {
+    ...store,
+    // A hint is published within the step of which it tells: it must not be heard before the step is over.
+    signals: Stream.tap(store.signals, () => Effect.yieldNow),
+    insertJobs: (rows) =>
+      told(store.insertJobs(rows), (answers) => {
+        for (const [i, row] of rows.entries()) if (answers[i] === "inserted") see({ _tag: "inserted", row })
+      }),
+    commit: (request) =>
+      Effect.suspend(() => {
+        const going = request.changes.map(({ cancel, incarnation, job }) =>
+          cancel === null ? [] : idsOf(select({ job, incarnation, going: true }))
+        )
+        return told(store.commit(request), (answers) => {
+          for (const [i, change] of request.changes.entries()) {
+            if (answers[i] === "ok") see({ _tag: "committed", change, now: request.now, ended: doneOf(going[i]!) })
+          }
+        })
+      }),
+    enqueue: (request) =>
+      told(store.enqueue(request), (answers) => {
+        for (const [i, run] of request.runs.entries()) if (answers[i] === "added") see({ _tag: "enqueued", run })
+      }),
+    claim: (request) =>
+      told(store.claim(request), ({ runs }) => {
+        for (const row of runs) see({ _tag: "claimed", row })
+      }),
+    settle: (request) =>
+      told(store.settle(request), (answers) => {
+        for (const [i, settlement] of request.settlements.entries()) {
+          if (answers[i] !== "ok" && answers[i] !== "cancelled") continue
+          const [row] = Effect.runSync(store.runs({ ids: [settlement.run], limit: 1 }))
+          see({ _tag: "settled", settlement, done: row?.state === "done" })
+        }
+      }),
+    cancel: (request) => told(store.cancel(request), ({ settled }) => see({ _tag: "cancelled", runs: settled })),
+    reap: (request) =>
+      told(store.reap(request), ({ abandoned, released }) => {
+        if (abandoned.length + released.length > 0) see({ _tag: "taken", runs: [...abandoned, ...released], abandoned })
+      }),
+    leave: (request) =>
+      Effect.suspend(() => {
+        const held = idsOf(select({ going: true }).filter(({ node }) => node === request.node))
+        return told(store.leave(request), () => see({ _tag: "left", node: request.node, abandoned: doneOf(held) }))
+      }),
+    take: (request) =>
+      told(store.take(request), (answers) => {
+        for (const [i, want] of request.wants.entries()) see({ _tag: "granted", want, granted: answers[i]!.granted })
+      }),
+    revive: (request) =>
+      Effect.suspend(() => {
+        const outcomes = new Map(select({ ids: request.runs }).map(({ id, outcome }) => [id, outcome]))
+        return told(store.revive(request), (answers) => {
+          for (const [i, run] of request.runs.entries()) {
+            if (answers[i] === "revived") see({ _tag: "revived", run, outcome: outcomes.get(run)! })
+          }
+        })
+      })
+  }
+}

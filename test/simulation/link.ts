@@ -53,6 +53,10 @@ export const link = (store: JobStore.Service, random: Random): Link => {
       beat: (node) => through("beat", store.beat(node), []),
       leave: (request) => through("leave", store.leave(request), undefined),
       reap: (request) => through("reap", store.reap(request), { released: [], abandoned: [] }),
+      take: (request) =>
+        through("take", store.take(request), request.wants.map(({ n }) => ({ granted: n, next: request.now }))),
+      revive: (request) => through("revive", store.revive(request), request.runs.map(() => "revived" as const)),
+      note: (request) => through("note", store.note(request), undefined),
       sweep: (request) => through("sweep", store.sweep(request), 0),
       signals: Stream.flatMap(store.signals, (signal) => {
         if (state.cut || state.dead || state.flaky && random.chance(0.1)) return Stream.empty

@@ -1,24 +1,28 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, References } from "effect"
 import { TestClock } from "effect/testing"
-import { simulate } from "./simulation.ts"
+import { redriving } from "./actors/redriving.ts"
+import { everybody, simulate } from "./simulation.ts"
+import type { Actor } from "./stage.ts"
 
 /** How many seeds: a few in every run of the tests, more when asked for. */
 const seeds = Number(process.env["SIMULATION_SEEDS"] ?? 6)
 const first = Number(process.env["SIMULATION_FIRST"] ?? 1)
-/** Those that found a bug once. */
-const once = process.env["SIMULATION_FIRST"] === undefined ? [348] : []
+/** Those that found a bug once, with those who took part then. */
+const once: ReadonlyArray<readonly [seed: number, actors: ReadonlyArray<Actor>]> = [[348, []], [10, [redriving]]]
 const minutes = Number(process.env["SIMULATION_MINUTES"] ?? 60)
 
 /** How much of a failing seed is shown. */
 const tail = Number(process.env["SIMULATION_TAIL"] ?? 40)
 
 describe("simulation", () => {
-  for (const n of new Set([...Array.from({ length: seeds }, (_none, i) => first + i), ...once])) {
+  const all = Array.from({ length: seeds }, (_none, i) => [first + i, everybody] as const)
+  for (const [n, actors] of process.env["SIMULATION_FIRST"] === undefined ? [...all, ...once] : all) {
     const seed = `seed ${n}`
-    it.effect(seed, () =>
+    const cast = actors === everybody ? "" : `, ${actors.length === 0 ? "nobody else" : actors.map(({ name }) => name)}`
+    it.effect(`${seed}${cast}`, () =>
       Effect.gen(function*() {
-        const { seen, steps, violations } = yield* simulate({ seed, minutes })
+        const { seen, steps, violations } = yield* simulate({ seed, minutes, actors })
         if (violations.length > 0) {
           assert.fail(
             `SIMULATION_FIRST=${n} SIMULATION_SEEDS=1: ${violations.slice(0, 5).join("\n")}\n\n${

@@ -2,28 +2,24 @@
  * Some nodes on one store, jobs of all kinds, handlers of all moods, faults of all sorts: hours of it in a moment, determined by a seed.
  */
 import { Cause, Clock, Effect, Exit, Fiber, Layer, Random as EffectRandom, Scope } from "effect"
-import {
-  Continuation,
-  Executor,
-  FiberExecutor,
-  JobStore,
-  MemoryJobStore,
-  type Policy,
-  Run,
-  Scheduler,
-  Trigger
-} from "effect-scheduler"
+import { Executor, FiberExecutor, JobStore, MemoryJobStore, Run, Scheduler } from "effect-scheduler"
 import { TestClock } from "effect/testing"
 import { counting } from "../support/counting.ts"
 import { Refused, Retried, Work } from "../support/world.ts"
-import { Checker, describe, type Enumerate } from "./checker.ts"
+import { redriving } from "./actors/redriving.ts"
+import { Checker, describe } from "./checker.ts"
 import { type Happening, recorded } from "./history.ts"
 import { type Link, link } from "./link.ts"
-import { type Random, random } from "./random.ts"
+import { follow, policyOf } from "./policies.ts"
+import { random } from "./random.ts"
+import type { Actor, Call, Node, Stage } from "./stage.ts"
+import { triggers } from "./triggers.ts"
 
 export interface Options {
   readonly seed: string
   readonly minutes: number
+  /** Who takes part besides those who do everything; all, unless told. */
+  readonly actors?: ReadonlyArray<Actor>
   /** What a canary breaks. */
   readonly broken?: (store: JobStore.Service) => JobStore.Service
 }
@@ -35,14 +31,6 @@ export interface Report {
   readonly seen: Readonly<Record<string, number>>
 }
 
-interface Node {
-  readonly name: string
-  readonly scheduler: Scheduler.Service
-  readonly link: Link
-  readonly scope: Scope.Closeable
-  readonly free: () => number
-}
-
 const concurrency = 4
 const times = {
   lease: "20 seconds",
@@ -52,83 +40,17 @@ const times = {
   poll: "10 seconds"
 } as const
 
-/** The triggers of a simulation, each with an enumeration that owes nothing to the library's. */
-const triggers = () => {
-  const known = new Map<string, (anchor: number, after: number, until: number) => ReadonlyArray<number>>()
-  const steps = (first: number, period: number, after: number, until: number) => {
-    const found: Array<number> = []
-    for (let at = first; at <= until; at += period) if (at > after) found.push(at)
-    return found
-  }
-  const add = (
-    trigger: Trigger.Trigger,
-    enumerate: (anchor: number, after: number, until: number) => ReadonlyArray<number>
-  ) => {
-    known.set(Trigger.encode(trigger), enumerate)
-    return trigger
-  }
-  const any = (random: Random, now: number): Trigger.Trigger => {
-    const kind = random.int(0, 9)
-    if (kind < 5) {
-      const period = random.pick([3_000, 7_500, 10_000, 30_000, 61_000])
-      return add(Trigger.interval(period), (anchor, after, until) => steps(anchor + period, period, after, until))
-    }
-    if (kind < 8) {
-      const minutes = random.pick([1, 2, 5])
-      const period = minutes * 60_000
-      return add(
-        Trigger.cron(minutes === 1 ? "* * * * *" : `*/${minutes} * * * *`),
-        (anchor, after, until) => steps((Math.floor(anchor / period) + 1) * period, period, after, until)
-      )
-    }
-    const dates = Array.from({ length: random.int(1, 4) }, () => now + random.int(-60_000, 300_000))
-    const ordered = [...new Set(dates)].toSorted((a, b) => a - b)
-    return add(Trigger.dates(ordered), (_anchor, after, until) => ordered.filter((at) => at > after && at <= until))
-  }
-  const enumerate: Enumerate = (trigger, anchor, after, until) => known.get(trigger)!(anchor, after, until)
-  return { any, enumerate }
-}
+/** All who take part besides those who do everything. */
+export const everybody: ReadonlyArray<Actor> = [redriving]
 
-/** What a job of this name is like, in all its incarnations. */
-const policyOf = (seed: string, id: string) => {
-  const choice = random(`${seed}/policy/${id}`)
-  return {
-    overlap: choice.pick(["skip", "queue", "cancelRunning", { queueAll: 3 }, { allow: 2 }] as const),
-    catchUp: choice.pick(["latest", "earliest", "all", "none"] as const),
-    catchUpLimit: choice.pick([2, 5]),
-    delivery: choice.pick(["atLeastOnce", "atMostOnce"] as const),
-    timeout: choice.pick(["20 seconds", Infinity] as const),
-    misfireGrace: choice.pick([Infinity, Infinity, "40 seconds"] as const),
-    task: choice.pick([Work, Retried]),
-    ...limitsOf(random(`${seed}/limits/${id}`)),
-    followedBy: choice.chance(0.5) ? follow(choice, 2) : []
-  }
-}
-
-/** What it shares with other jobs, of a stream of its own. */
-const limitsOf = (choice: Random): Policy.Options => ({
-  ...choice.chance(0.3) ? { concurrency: { task: choice.int(1, 3) } } : {},
-  ...choice.chance(0.3) ? { rate: { limit: choice.int(1, 3), per: "20 seconds" } } : {}
-})
-
-/** What follows a run: some of each kind, and what follows those. */
-const follow = (choice: Random, depth: number): ReadonlyArray<Continuation.After<typeof Work>> => {
-  const options = (name: string) => ({
-    payload: { name },
-    delivery: choice.pick(["atLeastOnce", "atMostOnce"] as const),
-    followedBy: depth === 0 ? [] : follow(choice, depth - 1)
-  })
-  return [
-    ...choice.chance(0.5) ? [Continuation.onSuccess(Work, options("then"))] : [],
-    ...choice.chance(0.5) ? [Continuation.onFailure(Work, options("else"))] : [],
-    ...choice.chance(0.5) ? [Continuation.onEnd(Work, options("finally"))] : []
-  ]
-}
-
-export const simulate = Effect.fnUntraced(function*({ broken = (store) => store, minutes, seed }: Options) {
+export const simulate = Effect.fnUntraced(function*(
+  { actors = everybody, broken = (store) => store, minutes, seed }: Options
+) {
   const choices = random(seed)
+  const cast = actors.map((actor) => ({ actor, choices: choices.fork(actor.name) }))
   const { any, enumerate } = triggers()
-  const checker = new Checker(enumerate)
+  const memory = yield* MemoryJobStore.make({ runs: 1_000_000, verdicts: 1_000_000 })
+  const checker = new Checker(enumerate, () => Effect.runSync(memory.runs({ going: true, limit: 1_000_000 })))
   const steps: Array<string> = []
   const clock = yield* Clock.Clock
   const see = (happening: Happening): void => {
@@ -136,14 +58,14 @@ export const simulate = Effect.fnUntraced(function*({ broken = (store) => store,
     steps.push(`${at} ${describe(happening)}`)
     checker.see(happening, at)
   }
-  const memory = yield* MemoryJobStore.make({ runs: 1_000_000, verdicts: 1_000_000 })
   const shared = { ...memory, capabilities: { ...memory.capabilities, shared: true, durability: "process" as const } }
   const store = recorded(broken(shared), see)
 
   const nodes: Array<Node> = []
   const closing: Array<{ readonly node: Node; readonly fiber: Fiber.Fiber<unknown> }> = []
-  const calls: Array<{ readonly what: string; readonly node: string; readonly fiber: Fiber.Fiber<unknown> }> = []
+  const calls: Array<Call> = []
   let count = 0
+  let told = 0
 
   const handlerOf = (node: () => Node) =>
     Effect.fnUntraced(function*({ name }: { readonly name: string }) {
@@ -212,6 +134,7 @@ export const simulate = Effect.fnUntraced(function*({ broken = (store) => store,
 
   const call = Effect.fnUntraced(function*(node: Node, what: string, verb: Effect.Effect<unknown, unknown>) {
     steps.push(`${clock.currentTimeMillisUnsafe()} ${node.name} ${what}`)
+    checker.census.count(`call: ${what.replace(/\b(job|caller )?\d+\b/g, "#")}`)
     calls.push({ what, node: node.name, fiber: yield* Effect.forkChild(Effect.exit(verb), { startImmediately: true }) })
   })
 
@@ -261,10 +184,21 @@ export const simulate = Effect.fnUntraced(function*({ broken = (store) => store,
     else if (nodes.length < 4) yield* start
   })
 
+  const stage: Stage = {
+    seed,
+    nodes,
+    now: () => clock.currentTimeMillisUnsafe(),
+    fresh: () => ++told,
+    see,
+    stored: memory,
+    anyTrigger: any,
+    call
+  }
   for (let n = choices.int(2, 4); n > 0; n--) yield* start
   const end = clock.currentTimeMillisUnsafe() + minutes * 60_000
   while (clock.currentTimeMillisUnsafe() < end && checker.violations.length === 0) {
     yield* anything
+    for (const { actor, choices } of cast) if (choices.chance(actor.chance)) yield* actor.act(stage, choices)
     yield* TestClock.adjust(choices.int(1, choices.chance(0.3) ? 40_000 : 5_000))
     checker.check(clock.currentTimeMillisUnsafe())
   }
@@ -318,5 +252,5 @@ export const simulate = Effect.fnUntraced(function*({ broken = (store) => store,
     if ((yield* memory.runs({ going: true, limit: 1 })).length > 0) violations.push("something is going after the end")
   }
   yield* Fiber.interruptAll(calls.map(({ fiber }) => fiber))
-  return { violations, steps, seen: checker.seen } satisfies Report as Report
+  return { violations, steps, seen: checker.census.counts } satisfies Report as Report
 }, (effect, { seed }) => EffectRandom.withSeed(effect, seed))

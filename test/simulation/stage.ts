@@ -1,0 +1,44 @@
+/**
+ * What actors play on: the nodes, their store, and a way to call a verb that is watched until it returns.
+ */
+import type { Effect, Fiber, Scope } from "effect"
+import type { JobStore, Scheduler, Trigger } from "effect-scheduler"
+import type { See } from "./history.ts"
+import type { Link } from "./link.ts"
+import type { Random } from "./random.ts"
+
+export interface Node {
+  readonly name: string
+  readonly scheduler: Scheduler.Service
+  readonly link: Link
+  readonly scope: Scope.Closeable
+  readonly free: () => number
+}
+
+export interface Stage {
+  readonly seed: string
+  readonly nodes: ReadonlyArray<Node>
+  readonly now: () => number
+  /** A number that no other call has. */
+  readonly fresh: () => number
+  readonly see: See
+  /** What is stored, whatever the links are like. */
+  readonly stored: Pick<JobStore.Service, "jobs" | "runs">
+  readonly anyTrigger: (random: Random, now: number) => Trigger.Trigger
+  /** Calls a verb on a node and does not wait for it; it has to return while the node lives. */
+  readonly call: (node: Node, what: string, verb: Effect.Effect<unknown, unknown>) => Effect.Effect<void>
+}
+
+/** Somebody who does something now and then, by a stream of choices of their own, so that no other's course depends on it. */
+export interface Actor {
+  readonly name: string
+  /** How often, in each turn of the simulation. */
+  readonly chance: number
+  readonly act: (stage: Stage, random: Random) => Effect.Effect<void>
+}
+
+export interface Call {
+  readonly what: string
+  readonly node: string
+  readonly fiber: Fiber.Fiber<unknown>
+}

@@ -1,0 +1,20 @@
+/**
+ * One thing that must hold whatever happens. A watch knows nothing of the engine: only what the store did and what handlers and callers saw.
+ */
+import type { JobStore } from "effect-scheduler"
+import type { Happening } from "../history.ts"
+
+/** What a watch can look at. */
+export interface Scene {
+  readonly fail: (violation: string) => void
+  /** All runs that ever were, as they were asked for. */
+  readonly runs: ReadonlyMap<string, JobStore.NewRun>
+  /** The runs that are going by the store's account, at this instant. */
+  readonly going: () => ReadonlyArray<JobStore.RunRow>
+}
+
+export interface Watch {
+  readonly see: (happening: Happening, at: number) => void
+  /** What holds when all is quiet. */
+  readonly finish?: (rows: ReadonlyMap<string, JobStore.RunRow>) => void
+}
