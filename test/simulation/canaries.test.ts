@@ -124,6 +124,52 @@ const canaries: Readonly<Record<string, { readonly broken: Break; readonly says:
           ))
     })
   },
+  "unique keys mean nothing": {
+    says: /has the key/,
+    broken: (store) => ({
+      enqueue: (request) =>
+        store.enqueue({ ...request, runs: request.runs.map((run) => ({ ...run, uniqueKey: null })) })
+    })
+  },
+  "the newest payload is not kept": {
+    says: /a payload that is not its newest/,
+    broken: (store) => ({
+      enqueue: ({ now, replace, runs }) =>
+        Effect.map(
+          store.enqueue({ runs, now }),
+          (answers) => answers.map((answer) => replace === true && answer === "duplicate" ? "replaced" : answer)
+        )
+    })
+  },
+  "nothing waits": {
+    says: /waits until .*, and is claimed at/,
+    broken: (store) => ({
+      settle: (request) =>
+        store.settle({
+          ...request,
+          settlements: request.settlements.map((settlement) =>
+            settlement.next._tag === "Retry"
+              ? { ...settlement, next: { ...settlement.next, readyAt: request.now } }
+              : settlement
+          )
+        })
+    })
+  },
+  "what is cancelled is over before it has ended": {
+    says: /cancel of .* returned while/,
+    broken: (store) => ({
+      cancel: (request) =>
+        Effect.tap(
+          store.cancel(request),
+          ({ flagged }) =>
+            Effect.flatMap(store.runs({ ids: flagged, limit: 100 }), (rows) =>
+              store.settle({
+                settlements: rows.map(({ fence, id }) => ({ run: id, fence, next: { _tag: "Release" }, follow: [] })),
+                now: request.now
+              }))
+        )
+    })
+  },
   "atMostOnce is forgotten": {
     says: /atMostOnce/,
     broken: (store) => ({

@@ -6,9 +6,11 @@ import { Census } from "./census.ts"
 import { misfollowed } from "./followers.ts"
 import type { Attempt, Happening } from "./history.ts"
 import { type Stretch, untiled } from "./timeline.ts"
+import { keys } from "./watches/keys.ts"
 import { places } from "./watches/places.ts"
 import { rates } from "./watches/rates.ts"
 import { redriven } from "./watches/redriven.ts"
+import { waits } from "./watches/waits.ts"
 import type { Scene, Watch } from "./watches/watch.ts"
 
 /** All instants in `(after, until]` of a trigger's text, from a source other than the library. */
@@ -55,6 +57,8 @@ export class Checker {
   private readonly healthy = new Map<string, number>()
   private readonly removals = new Map<string, string>()
   private readonly removed = new Set<string>()
+  /** How often a run had been made to go again when somebody asked for its end. */
+  private readonly cancelling = new Map<number, number>()
   /** Incarnations that are no more, and runs of theirs that somebody made go again since. */
   private readonly gone = new Set<string>()
   private readonly survivors = new Set<string>()
@@ -65,7 +69,7 @@ export class Checker {
   constructor(enumerate: Enumerate, going: Scene["going"]) {
     this.enumerate = enumerate
     const scene: Scene = { fail: (violation) => this.fail(violation), runs: this.runs, going }
-    this.watches = [places, rates, redriven].map((watch) => watch(scene))
+    this.watches = [keys, places, rates, redriven, waits].map((watch) => watch(scene))
   }
 
   see(happening: Happening, at: number): void {
@@ -82,6 +86,7 @@ export class Checker {
         this.committed(happening.change, happening.now)
         return happening.ended.forEach((run) => this.end(run))
       case "enqueued":
+      case "replaced":
         return void this.runs.set(happening.run.id, happening.run)
       case "claimed": {
         const { fence, id, node } = happening.row
@@ -98,6 +103,8 @@ export class Checker {
           this.fail(`${run} was settled under fence ${fence}, which is not its claim`)
         }
         this.claims.delete(run)
+        // What did not count is begun again under the same number.
+        if (next._tag === "Retry") this.begun.get(run)?.delete(next.attempt + 1)
         if (happening.done) this.end(run)
         else if (next._tag === "Done") this.fail(`${run} is not done`)
         return
@@ -135,6 +142,10 @@ export class Checker {
         if (happening.since === undefined) this.healthy.delete(happening.node)
         else this.healthy.set(happening.node, happening.since)
         return
+      case "cancelling":
+        return void this.cancelling.set(happening.call, this.earlier.get(happening.run)?.length ?? 0)
+      case "ceased":
+        return this.afterCancellation(happening)
       case "removed":
         return this.afterRemoval(happening)
       default:
@@ -279,11 +290,22 @@ export class Checker {
     }
     if (row.serial === null) return
     const atOnce = [...this.open.values()].filter((other) => {
-      const { incarnation, job } = this.runs.get(other.run)!
-      return job === row.job && incarnation === row.incarnation && !this.taken.has(claimOf(other.run, other.fence))
+      const { incarnation, job, serial } = this.runs.get(other.run)!
+      // One that was to ignore the others is none of them.
+      return serial !== null && job === row.job && incarnation === row.incarnation &&
+        !this.taken.has(claimOf(other.run, other.fence))
     })
     if (atOnce.length > row.serial) {
       this.fail(`${atOnce.length} attempts of ${row.job} at once: ${atOnce.map((a) => a.run)}`)
+    }
+  }
+
+  private afterCancellation({ call, run }: Extract<Happening, { readonly _tag: "ceased" }>): void {
+    // Somebody may have made it go again meanwhile.
+    if ((this.earlier.get(run)?.length ?? 0) !== this.cancelling.get(call)) return
+    for (const attempt of this.open.values()) {
+      if (attempt.run !== run || this.taken.has(claimOf(run, attempt.fence))) continue
+      this.fail(`cancel of ${run} returned while it runs on ${attempt.node}`)
     }
   }
 
@@ -338,6 +360,17 @@ export const describe = (happening: Happening): string => {
       return `${happening.node} healthy since ${happening.since}`
     case "stepped":
       return `the clock is set by ${happening.by} ms`
+    case "replaced":
+      return `run ${happening.run.id} replaced, until ${happening.run.readyAt}`
+    case "requesting":
+      return `request ${happening.call}`
+    case "requested":
+      return `request ${happening.call} answered with ${happening.run}`
+    case "cancelling":
+    case "ceased":
+      return `${happening._tag} ${happening.run}, ${happening.call}`
+    case "snoozed":
+      return `${happening.attempt.node} ${happening.attempt.run} #${happening.attempt.fence} wants to sleep until ${happening.until}`
     case "granted":
       return `${happening.granted} of ${happening.want.n} granted of ${happening.want.key}`
     case "revived":

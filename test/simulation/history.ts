@@ -23,6 +23,8 @@ export type Happening =
     readonly ended: ReadonlyArray<string>
   }
   | { readonly _tag: "enqueued"; readonly run: JobStore.NewRun }
+  /** A run took the place of one that waited, whose id it has now. */
+  | { readonly _tag: "replaced"; readonly run: JobStore.NewRun }
   | { readonly _tag: "claimed"; readonly row: JobStore.RunRow }
   | { readonly _tag: "settled"; readonly settlement: JobStore.Settlement; readonly done: boolean }
   | { readonly _tag: "cancelled"; readonly runs: ReadonlyArray<string> }
@@ -34,6 +36,19 @@ export type Happening =
   | { readonly _tag: "revived"; readonly run: string; readonly outcome: string }
   /** Somebody is about to ask for a run to go again, or for all. */
   | { readonly _tag: "asked"; readonly call: number; readonly run: string | undefined }
+  /** Somebody asks for a run, and is answered with one that stands for what they asked for. */
+  | { readonly _tag: "requesting"; readonly call: number }
+  | {
+    readonly _tag: "requested"
+    readonly call: number
+    readonly run: string
+    readonly uniqueKey: string | undefined
+  }
+  /** Somebody asks for the end of a run, and is told that it has ended. */
+  | { readonly _tag: "cancelling"; readonly call: number; readonly run: string }
+  | { readonly _tag: "ceased"; readonly call: number; readonly run: string }
+  /** A handler asks to be run again at an instant. */
+  | { readonly _tag: "snoozed"; readonly attempt: Attempt; readonly until: number }
   /** A call of `redrive` returned. */
   | { readonly _tag: "redriven"; readonly call: number; readonly run: string }
   | { readonly _tag: "started"; readonly attempt: Attempt }
@@ -86,7 +101,13 @@ export const recorded = (store: JobStore.Service, see: See): JobStore.Service =>
       }),
     enqueue: (request) =>
       told(store.enqueue(request), (answers) => {
-        for (const [i, run] of request.runs.entries()) if (answers[i] === "added") see({ _tag: "enqueued", run })
+        for (const [i, run] of request.runs.entries()) {
+          if (answers[i] === "added") see({ _tag: "enqueued", run })
+          else if (answers[i] === "replaced") {
+            const [holder] = select({ uniqueKey: run.uniqueKey! })
+            see({ _tag: "replaced", run: { ...run, id: holder!.id } })
+          }
+        }
       }),
     claim: (request) =>
       told(store.claim(request), ({ runs }) => {

@@ -6,7 +6,10 @@ import { Executor, FiberExecutor, JobStore, MemoryJobStore, Run, Scheduler } fro
 import { TestClock } from "effect/testing"
 import { counting } from "../support/counting.ts"
 import { Refused, Retried, Work } from "../support/world.ts"
+import { cancelling } from "./actors/cancelling.ts"
 import { redriving } from "./actors/redriving.ts"
+import { requesting } from "./actors/requesting.ts"
+import { snoozing } from "./actors/snoozing.ts"
 import { Checker, describe } from "./checker.ts"
 import { type Happening, recorded } from "./history.ts"
 import { type Link, link } from "./link.ts"
@@ -41,7 +44,7 @@ const times = {
 } as const
 
 /** All who take part besides those who do everything. */
-export const everybody: ReadonlyArray<Actor> = [redriving]
+export const everybody: ReadonlyArray<Actor> = [redriving, requesting, cancelling, snoozing]
 
 export const simulate = Effect.fnUntraced(function*(
   { actors = everybody, broken = (store) => store, minutes, seed }: Options
@@ -76,6 +79,9 @@ export const simulate = Effect.fnUntraced(function*(
       const tell = (_tag: "started" | "ended") => Effect.sync(() => link.dead || see({ _tag, attempt }))
       const body = Effect.gen(function*() {
         if (mood.chance(0.8)) yield* Effect.sleep(mood.int(1, mood.chance(0.4) ? 45_000 : 5_000))
+        for (const { name, within } of actors) {
+          if (within !== undefined) yield* within(stage, node(), attempt, random(`${seed}/${name}/${id}#${fence}`))
+        }
         if (job !== undefined && mood.chance(0.01)) yield* remove(node(), job, id)
         if (job !== undefined && mood.chance(0.01)) yield* Effect.ignore(scheduler.pause(job))
         if (mood.chance(0.15)) return yield* new Refused({ why: name })

@@ -2,8 +2,8 @@
  * What actors play on: the nodes, their store, and a way to call a verb that is watched until it returns.
  */
 import type { Effect, Fiber, Scope } from "effect"
-import type { JobStore, Scheduler, Trigger } from "effect-scheduler"
-import type { See } from "./history.ts"
+import type { JobStore, Run, Scheduler, Trigger } from "effect-scheduler"
+import type { Attempt, See } from "./history.ts"
 import type { Link } from "./link.ts"
 import type { Random } from "./random.ts"
 
@@ -35,6 +35,13 @@ export interface Actor {
   /** How often, in each turn of the simulation. */
   readonly chance: number
   readonly act: (stage: Stage, random: Random) => Effect.Effect<void>
+  /** What they make handlers do, by a stream of each claim's own. */
+  readonly within?: (
+    stage: Stage,
+    node: Node,
+    attempt: Attempt,
+    random: Random
+  ) => Effect.Effect<void, never, Run.CurrentRun>
 }
 
 export interface Call {
