@@ -11,6 +11,7 @@ import { InvalidOption, RunNotFound, type StoreError } from "../SchedulerError.t
 import { ofRun } from "./announce.ts"
 import { onceCommitted } from "./committed.ts"
 import { type Core, now, wakeWorkers } from "./core.ts"
+import { followEnded } from "./following.ts"
 
 /**
  * Selects dead letters: `{}` all of them.
@@ -91,6 +92,8 @@ export const redriveAll = Effect.fnUntraced(function*(
 
 const revive = Effect.fnUntraced(function*(core: Core, rows: ReadonlyArray<JobStore.RunRow>) {
   if (rows.length === 0) return []
+  // What follows the end before is nobody's to add once that end is not to be seen any more.
+  yield* followEnded(core, rows)
   const at = yield* now
   const answers = yield* core.store.revive({ runs: rows.map(({ id }) => id), now: at })
   yield* onceCommitted(core, () => {

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Schema, Stream } from "effect"
 import { Continuation, FiberExecutor, MemoryJobStore, Run, Scheduler, Task, Trigger } from "effect-scheduler"
 import { TestClock } from "effect/testing"
-import { inMemory, Refused, Retried, turns, Work, world } from "../support/world.ts"
+import { inMemory, Refused, Retried, start, turns, Work, world } from "../support/world.ts"
 
 describe("redrive", () => {
   it.effect("a dead letter goes again as the same run, from its first attempt, with its retries before it", () => {
@@ -104,6 +104,27 @@ describe("redrive", () => {
       assert.deepStrictEqual(dead.map(({ id }) => id), ["other"])
       assert.deepStrictEqual(yield* scheduler.redriveAll({}), ["other"])
     }).pipe(Effect.provide(inMemory(w)))
+  })
+
+  it.effect("whoever ended it died before it could say what follows: that is said before the run goes again", () => {
+    const w = world()
+    return Effect.gen(function*() {
+      const store = yield* MemoryJobStore.make()
+      const { scheduler } = yield* start(store, w)
+      const followedBy = [Continuation.onFailure(Work, { payload: { name: "alert" } })]
+      yield* scheduler.pauseNode
+      yield* scheduler.enqueue(Work, { id: "letter", payload: { name: "letter" }, delivery: "atMostOnce", followedBy })
+      yield* store.claim({ node: "another", lanes: ["default/Work"], limit: 1, now: 0 })
+      yield* store.leave({ node: "another", now: 0 })
+      yield* scheduler.resumeNode
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual(w.log, [])
+      yield* scheduler.redrive("letter")
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual(w.log.toSorted(), ["alert 1 @1000", "letter 1 @1000"])
+      const follows = yield* scheduler.runs({ ids: ["letter:then:0"] })
+      assert.deepStrictEqual(follows.map(({ outcome }) => outcome), ["succeeded"])
+    })
   })
 
   it.effect("what followed the failure is not repeated; what follows the success comes then", () => {
