@@ -31,10 +31,15 @@ interface Timeline {
   since: number
   /** A paused or removed job requires nothing beyond. */
   over: number | undefined
+  /** When occurrences are due that were moved. */
+  moved: ReadonlyMap<number, number>
   readonly required: Array<number>
   readonly fired: Array<number>
   stretches: Array<Stretch>
 }
+
+const movedIn = ({ overrides }: JobStore.JobRow): ReadonlyMap<number, number> =>
+  new Map(overrides === null ? [] : (JSON.parse(overrides) as { readonly move?: Array<[number, number]> }).move)
 
 const keyOf = (job: string, incarnation: string) => `${job} ${incarnation}`
 const claimOf = (run: string, fence: number) => `${run}#${fence}`
@@ -202,6 +207,7 @@ export class Checker {
       anchor: row.anchor,
       since: -Infinity,
       over: row.state === "paused" ? -Infinity : undefined,
+      moved: movedIn(row),
       required: [],
       fired: [],
       stretches: []
@@ -233,6 +239,7 @@ export class Checker {
         timeline.anchor = row.anchor
         timeline.since = row.cursor ?? -Infinity
       }
+      timeline.moved = movedIn(row)
       // A paused job owes nothing but what came due before its pause under the trigger that it had then.
       if (row.state === "paused") timeline.over = isNew ? -Infinity : timeline.over ?? now
       else timeline.over = undefined
@@ -241,10 +248,13 @@ export class Checker {
 
   /** What came due of the trigger that the job had until now. */
   private require(timeline: Timeline, until: number): void {
-    const { anchor, fired, since, trigger } = timeline
+    const { anchor, fired, moved, since, trigger } = timeline
     // An occurrence that was moved ahead fires before its instant.
     const reach = Math.max(until, fired.at(-1) ?? -Infinity)
-    for (const at of this.enumerate(trigger, anchor, since, reach)) timeline.required.push(at)
+    for (const at of this.enumerate(trigger, anchor, since, reach)) {
+      // One that was moved beyond the end is not due any more.
+      if ((moved.get(at) ?? at) <= reach) timeline.required.push(at)
+    }
   }
 
   private decided(timeline: Timeline, now: number): void {
