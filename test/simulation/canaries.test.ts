@@ -105,7 +105,7 @@ const canaries: Readonly<Record<string, { readonly broken: Break; readonly says:
   },
   "rates grant whatever is asked": {
     says: /sooner than its rate allows/,
-    broken: (store) => ({
+    broken: () => ({
       take: ({ now, wants }) => Effect.succeed(wants.map(({ n }) => ({ granted: n, next: now })))
     })
   },
