@@ -80,6 +80,7 @@ export const make = ({ isMariaDb, readsCommitted }: Server): Dialect => {
       })
       return literal(`JSON_TABLE(?, '$[*]' COLUMNS (${names.join(", ")}))`, [JSON.stringify(document)])
     },
+    rowsHaveNs: false,
     // tables are small at first, and would be read as a whole
     each: "STRAIGHT_JOIN",
     by: (index) => `FORCE INDEX (${index})`,

@@ -89,6 +89,8 @@ export const make: (
       PgConnection.make({ ...client.config, keepAlive: client.config.keepAlive ?? "15 seconds", multiplex: false }),
       ({ pin }) => pin
     )
+    // a hint that is lost with the server costs nothing, and a commit that waits for the disk would cost each of them a millisecond
+    yield* connection.query("SET synchronous_commit = off")
     const incoming = yield* connection.listen(channel)
     yield* sessions.connected(connection)
     yield* Deferred.succeed(tried, undefined)

@@ -39,6 +39,8 @@ export interface Database {
   readonly rates: Fragment
   /** The name of a table in a statement. */
   readonly named: (table: string) => string
+  /** The condition that what a table of an alias has is of our namespace, where it is joined to rows called `k`. */
+  readonly ours: (alias: string) => Fragment
   readonly hub: Hub
 }
 
@@ -62,6 +64,7 @@ export const nameIn = ({ prefix, schema }: Tables) => (table: string): string =>
 export const make = (sql: SqlClient, options: Tables & { readonly namespace: string; readonly hub: Hub }): Database => {
   const named = nameIn(options)
   const table = (name: string) => sql.literal(named(name))
+  const { rowsHaveNs } = options.dialect
   return {
     sql,
     dialect: options.dialect,
@@ -75,6 +78,8 @@ export const make = (sql: SqlClient, options: Tables & { readonly namespace: str
     places: table("places"),
     rates: table("rates"),
     named,
+    ours: (alias) =>
+      rowsHaveNs ? sql.literal(`${alias}.ns = k.ns`) : sql`${sql.literal(`${alias}.ns`)} = ${options.namespace}`,
     hub: options.hub
   }
 }
@@ -91,11 +96,11 @@ export const forRows = <A, E, R>(
   values: ReadonlyArray<Values>,
   statement: (rows: Fragment) => Effect.Effect<ReadonlyArray<A>, E, R>
 ): Effect.Effect<ReadonlyArray<A>, E, R> => {
-  return inChunks(db, columns, values, (chunk) => statement(db.dialect.rows(columns, chunk)))
+  return inChunks(db, columns, values, (chunk) => statement(db.dialect.rows(columns, chunk, db.ns)))
 }
 
 /**
- * The same for a statement that writes the rows of its table that have these keys.
+ * The same for a statement that writes the rows of its table that are of our namespace and have these keys.
  *
  * @category combinators
  * @since 0.1.0
@@ -106,13 +111,17 @@ export const forKeys = <A, E, R>(
   values: ReadonlyArray<Values>,
   statement: (areAmong: Fragment) => Effect.Effect<ReadonlyArray<A>, E, R>
 ): Effect.Effect<ReadonlyArray<A>, E, R> => {
-  const { dialect, sql } = db
-  const { among } = dialect
-  if (among !== undefined) return inChunks(db, columns, values, (chunk) => statement(among(columns, chunk)))
-  const names = columns.map(({ name }) => name).join(", ")
-  const isAmong = sql.literal(columns.length === 1 ? `${names} IN` : `(${names}) IN`)
-  const keys = sql.literal(Table.names(columns, "k"))
-  return forRows(db, columns, values, (rows) => statement(sql`${isAmong} (SELECT ${keys} FROM ${rows} k)`))
+  const { dialect, ns, sql } = db
+  const { among, rowsHaveNs } = dialect
+  if (among !== undefined) {
+    return inChunks(db, columns, values, (chunk) => statement(sql`ns = ${ns} AND ${among(columns, chunk)}`))
+  }
+  const keys = rowsHaveNs ? [Table.ns, ...columns] : columns
+  const names = Table.names(keys)
+  const isAmong = sql.literal(keys.length === 1 ? `${names} IN` : `(${names}) IN`)
+  const own = rowsHaveNs ? sql`` : sql`ns = ${ns} AND `
+  const wanted = sql.literal(Table.names(keys, "k"))
+  return forRows(db, columns, values, (rows) => statement(sql`${own}${isAmong} (SELECT ${wanted} FROM ${rows} k)`))
 }
 
 /**
@@ -145,7 +154,7 @@ export const adding = (
   }
   const add = (values: ReadonlyArray<Values>) =>
     values.length === 0 ? Effect.succeed([]) : Effect.as(
-      sql`INSERT INTO ${table} (ns, ${names}) SELECT ${ns}, ${names} FROM ${dialect.rows(columns, values)} k`,
+      sql`INSERT INTO ${table} (ns, ${names}) SELECT ${ns}, ${names} FROM ${dialect.rows(columns, values, ns)} k`,
       values.map(([first]) => first)
     )
   // nearly always all are free, and where one is not, the statement has added none

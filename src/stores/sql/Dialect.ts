@@ -28,7 +28,16 @@ export interface Dialect {
   readonly batch: (width: number) => number
 
   /** A table expression in parentheses that yields the values under the names of the columns. */
-  readonly rows: (columns: ReadonlyArray<Column>, values: ReadonlyArray<ReadonlyArray<unknown>>) => Fragment
+  readonly rows: (
+    columns: ReadonlyArray<Column>,
+    values: ReadonlyArray<ReadonlyArray<unknown>>,
+    ns: string
+  ) => Fragment
+  /**
+   * Whether the rows yield the namespace too, as `ns`, so that a table is joined to them by that as well. Where a planner would think that
+   * few rows of the table have it, it must not look for those first.
+   */
+  readonly rowsHaveNs: boolean
 
   /** Joins a table to rows, in this order: a table that is read through locks what it passes by. */
   readonly each: string

@@ -25,6 +25,9 @@ export const int = (name: string): Column => ({ name, type: "int" })
 export const flag = (name: string): Column => ({ name, type: "flag" })
 export const list = (name: string): Column => ({ name, type: "text", isList: true })
 
+/** In every table: which of the services that share it a row belongs to. */
+export const ns = text("ns")
+
 /**
  * The columns that hold the fields of a row.
  *

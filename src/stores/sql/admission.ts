@@ -124,7 +124,7 @@ export interface Admission {
 }
 
 export const make = (db: Database): Admission => {
-  const { dialect, each, ns, runs, sql } = db
+  const { dialect, each, runs, sql } = db
   const lock = Families.lock(db)
   const places = Places.make(db)
   const latest = sql.literal(dialect.latest)
@@ -158,7 +158,8 @@ export const make = (db: Database): Admission => {
         db,
         ids,
         wanted.map((id) => [id]),
-        (rows) => sql`SELECT r.id FROM ${rows} k ${each} ${runs} r WHERE r.ns = ${ns} AND r.id = k.id ${latest}`.values
+        (rows) =>
+          sql`SELECT r.id FROM ${rows} k ${each} ${runs} r WHERE ${db.ours("r")} AND r.id = k.id ${latest}`.values
       ),
       (rows) => new Set(rows.map(([id]) => id))
     )
@@ -171,7 +172,7 @@ export const make = (db: Database): Admission => {
         wanted.filter((key) => key !== null).map((key) => [key]),
         (rows) =>
           sql`SELECT r.going_key FROM ${rows} k ${each} ${runs} r
-            WHERE r.ns = ${ns} AND r.going_key = k.unique_key ${latest}`.values
+            WHERE ${db.ours("r")} AND r.going_key = k.unique_key ${latest}`.values
       ),
       (rows) => new Set(rows.map(([key]) => key))
     )
@@ -192,7 +193,7 @@ export const make = (db: Database): Admission => {
     Effect.map(
       forRows(db, Families.columns, Array.from(wanted.values(), Families.encode), (rows) =>
         sql`SELECT r.job, r.incarnation, count(*) FROM ${rows} k ${each} ${runs} r
-            WHERE r.ns = ${ns} AND r.job = k.job AND r.incarnation = k.incarnation
+            WHERE ${db.ours("r")} AND r.job = k.job AND r.incarnation = k.incarnation
               AND r.finished IS NULL AND r.blocked_at IS NULL
             GROUP BY r.job, r.incarnation ${latest}`.values),
       (rows) =>
@@ -271,7 +272,7 @@ export const make = (db: Database): Admission => {
   })
 
   const write = (moves: ReadonlyArray<Values>): Sql<void> =>
-    Effect.asVoid(forRows(db, moved, moves, (rows) => sql`${move.head} ${rows} ${move.tail} AND t.ns = ${ns}`))
+    Effect.asVoid(forRows(db, moved, moves, (rows) => sql`${move.head} ${rows} ${move.tail} AND ${db.ours("t")}`))
 
   const moveOf = ({ at, id, limits, rank }: Places.Seated): Values =>
     at < limits.length ? [id, "blocked", null, null] : [id, "ready", rank, null]
@@ -338,7 +339,7 @@ export const make = (db: Database): Admission => {
       Array.from(wanted.values(), Families.encode),
       (rows) =>
         sql`SELECT ${candidate} FROM ${rows} k ${each} ${runs} r
-            WHERE r.ns = ${ns} AND r.job = k.job AND r.incarnation = k.incarnation AND r.blocked_at IS NOT NULL
+            WHERE ${db.ours("r")} AND r.job = k.job AND r.incarnation = k.incarnation AND r.blocked_at IS NOT NULL
             ORDER BY r.blocked_at, r.id ${latest}`.values
     )
     if (rows.length === 0) return
@@ -392,7 +393,7 @@ export const make = (db: Database): Admission => {
         place.isBehind === true ? run.planned : null,
         run.uniqueKey
       ]),
-      (rows) => sql`${again.head} ${rows} ${again.tail} AND t.ns = ${ns}`
+      (rows) => sql`${again.head} ${rows} ${again.tail} AND ${db.ours("t")}`
     )
     yield* places.take(seated)
     if (entries.length > 0) hints.ready = true
@@ -407,7 +408,7 @@ export const make = (db: Database): Admission => {
           db,
           ids,
           withdrawn.map(({ id }) => [id]),
-          (areWithdrawn) => sql`DELETE FROM ${runs} WHERE ns = ${ns} AND ${areWithdrawn}`
+          (areWithdrawn) => sql`DELETE FROM ${runs} WHERE ${areWithdrawn}`
         )
       )
     )

@@ -24,6 +24,11 @@ const inParts = (lanes: ReadonlyArray<string>) => Arr.chunksOf(Array.from(new Se
 /** How many waiting runs one statement wakes; there may be many whose instant is the same. */
 const wokenPerStatement = 1000
 
+/** How many of a lane's first runs are claimed. */
+type Share = readonly [lane: string, share: number]
+
+const instant = (value: unknown): number | null => value === null || value === undefined ? null : Number(value)
+
 const isKeyedWhileQueued = (run: RunRow): boolean => run.uniqueKey !== null && run.uniqueWhile === "queued"
 
 export const make = (
@@ -33,6 +38,7 @@ export const make = (
 ): Verbs<"enqueue" | "claim"> => {
   const { dialect, ns, runs, sql } = db
   const wanted = sql.literal(Table.names(Table.runs.columns, "r"))
+  const none = sql.literal("")
   const place = sql.literal("r.lane, r.order_at, r.id")
   const skipLocked = sql.literal(dialect.skipLocked)
   const union = sql.join(" UNION ALL ", false)
@@ -55,12 +61,12 @@ export const make = (
     return added.map((added) => added ? "added" as const : "duplicate" as const)
   })
 
-  const wakesAfter = (condition: Fragment): Sql<number | null> =>
-    Effect.map(
-      sql`SELECT min(wake_at) FROM ${runs} WHERE ns = ${ns} AND ${condition}`.values,
-      ([row]) => row === undefined || row[0] === null ? null : Number(row[0])
-    )
-  const nextWake = wakesAfter(sql`wake_at IS NOT NULL`)
+  /** When the next waiting run comes, of those that a condition holds for. */
+  const wakes = (condition: Fragment): Fragment =>
+    sql`SELECT min(wake_at) AS next FROM ${runs} WHERE ns = ${ns} AND ${condition}`
+  const nextWake = wakes(sql`wake_at IS NOT NULL`)
+  const earliest = (wakes: Fragment): Sql<number | null> =>
+    Effect.map(sql`${wakes}`.values, ([row]) => instant(row?.[0]))
 
   const dueOf = (condition: Fragment, now: number) =>
     sql`SELECT id, ready_at, boost, limits FROM ${runs} WHERE ns = ${ns} AND wake_at <= ${now} AND ${condition}
@@ -79,7 +85,7 @@ export const make = (
         due.map(([id]) => [id]),
         (areDue) =>
           sql`UPDATE ${runs} SET state = 'ready', order_at = ready_at - boost, wake_at = NULL
-          WHERE ns = ${ns} AND ${areDue}`
+          WHERE ${areDue}`
       )
       return due.length
     }))
@@ -98,8 +104,14 @@ export const make = (
   })
 
   /** The first in a lane's queue, in the order of its index. */
-  const head = (columns: Fragment, lane: string, limit: number, lock: Fragment = sql``): Fragment =>
-    sql`SELECT ${columns} FROM ${runs} r WHERE r.ns = ${ns} AND r.lane = ${lane} AND r.order_at IS NOT NULL
+  const head = (
+    columns: Fragment,
+    lane: string,
+    limit: number,
+    lock: Fragment = none,
+    and: Fragment = none
+  ): Fragment =>
+    sql`SELECT ${columns} FROM ${runs} r WHERE r.ns = ${ns} AND r.lane = ${lane} AND r.order_at IS NOT NULL ${and}
         ORDER BY r.order_at, r.id LIMIT ${limit} ${lock}`
 
   /** Heads together; each has a name, which some databases ask for. */
@@ -117,11 +129,14 @@ export const make = (
     )
 
   /** How many of the first runs stand in each lane. So many are locked, and no others, which somebody else could claim. */
-  const shares = (lanes: ReadonlyArray<string>, limit: number): Sql<ReadonlyArray<readonly [string, number]>> =>
+  const sharesOf = (lanes: ReadonlyArray<string>, limit: number): Fragment =>
+    sql`SELECT lane, count(*) AS share FROM (SELECT lane FROM (${
+      heads(lanes.map((lane) => head(place, lane, limit)))
+    }) heads ORDER BY order_at, id LIMIT ${limit}) first GROUP BY lane`
+
+  const shares = (lanes: ReadonlyArray<string>, limit: number): Sql<ReadonlyArray<Share>> =>
     lanes.length === 1 ? Effect.succeed([[lanes[0]!, limit]]) : Effect.map(
-      sql`SELECT lane, count(*) FROM (SELECT lane FROM (${
-        heads(lanes.map((lane) => head(place, lane, limit)))
-      }) heads ORDER BY order_at, id LIMIT ${limit}) first GROUP BY lane`.values,
+      sql`${sharesOf(lanes, limit)}`.values,
       (rows) => rows.map(([lane, count]) => [lane as string, Number(count)])
     )
 
@@ -145,13 +160,13 @@ export const make = (
 
   /** What has come may be claimed; answers when the next one comes. */
   const rouse = Effect.fnUntraced(function*(now: number) {
-    const next = yield* nextWake
+    const next = yield* earliest(nextWake)
     if (next === null || next > now) return next
     yield* sql.withTransaction(wake(now))
-    const left = yield* nextWake
+    const left = yield* earliest(nextWake)
     if (left === null || left > now) return left
     yield* sql.withTransaction(wakeLimited(now))
-    return yield* wakesAfter(sql`wake_at > ${now}`)
+    return yield* earliest(wakes(sql`wake_at > ${now}`))
   })
 
   /** Reads and locks, and then writes. */
@@ -164,8 +179,8 @@ export const make = (
         ready.map(({ id }) => [id]),
         (areTaken) =>
           sql`UPDATE ${runs} SET state = 'running', order_at = NULL, fence = fence + 1, node = ${node}, claimed = ${now}${
-            ready.some(isKeyedWhileQueued) ? givenUp : sql``
-          } WHERE ns = ${ns} AND ${areTaken}`
+            ready.some(isKeyedWhileQueued) ? givenUp : none
+          } WHERE ${areTaken}`
       )
       return ready.map((run): RunRow => ({
         ...run,
@@ -178,31 +193,73 @@ export const make = (
     }
   )
 
-  /** Both in one statement, which needs no transaction around it: to a server each statement is a journey. */
-  const takeAtOnce = Effect.fnUntraced(
-    function*(lanes: ReadonlyArray<string>, limit: number, node: string, now: number) {
-      const found = yield* shares(lanes, limit)
-      if (found.length === 0) return []
+  /**
+   * Both in one statement, which needs no transaction around it: to a server each statement is a journey. A further condition may be
+   * about `n`, which tells when the next waiting run comes.
+   */
+  const takeShares = Effect.fnUntraced(
+    function*(shares: ReadonlyArray<Share>, node: string, now: number, and: Fragment = none) {
       // materialised, for a join might carry out a subquery again and again, and each time lock other runs; and an array, so that each of
-      // the runs is looked up in the index however many there might have been
-      const rows = yield* sql`WITH k AS MATERIALIZED (${
-        heads(found.map(([lane, share]) => head(place, lane, share, skipLocked)))
+      // the runs is looked up in the index however many there might have been. What is joined to the runs again to put them in order might be
+      // compared with each of them, so their order comes with the first row.
+      const rows = yield* sql`WITH n AS MATERIALIZED (${nextWake}), k AS MATERIALIZED (${
+        heads(shares.map(([lane, share]) => head(place, lane, share, skipLocked, and)))
       }), r AS (
       UPDATE ${runs} AS t SET state = 'running', order_at = NULL, fence = t.fence + 1, node = ${node}, claimed = ${now},
         going_key = CASE WHEN t.unique_while = 'going' THEN t.going_key END
       WHERE t.ns = ${ns} AND t.id = ANY (ARRAY(SELECT k.id FROM k)) RETURNING t.*
     )
-      SELECT ${wanted} FROM k CROSS JOIN r WHERE r.id = k.id ORDER BY k.order_at, k.id`.values
-      return rows.map(Table.runs.decode)
+      SELECT n.next, CASE WHEN row_number() OVER () = 1 THEN ARRAY(SELECT k.id FROM k ORDER BY k.order_at, k.id) END, ${wanted}
+      FROM n LEFT JOIN r ON true`.values
+      const [next, order] = rows[0]!
+      const taken = new Map<unknown, RunRow>()
+      for (const [, , ...values] of rows) if (values[0] !== null) taken.set(values[0], Table.runs.decode(values))
+      return { next: instant(next), runs: (order as ReadonlyArray<string>).flatMap((id) => taken.get(id) ?? []) }
     }
   )
 
-  const claim = Effect.fnUntraced(function*({ lanes, limit, node, now }: Parameters<Service["claim"]>[0]) {
+  const takeAtOnce = Effect.fnUntraced(
+    function*(lanes: ReadonlyArray<string>, limit: number, node: string, now: number) {
+      const found = yield* shares(lanes, limit)
+      return found.length === 0 ? [] : (yield* takeShares(found, node, now)).runs
+    }
+  )
+
+  /** Nothing is taken while runs wait to be made ready: they may stand before the others. */
+  const takeUnlessDue = Effect.fnUntraced(
+    function*(lanes: ReadonlyArray<string>, limit: number, node: string, now: number) {
+      if (lanes.length === 1) {
+        return yield* takeShares(
+          [[lanes[0]!, limit]],
+          node,
+          now,
+          sql`AND (SELECT n.next IS NULL OR n.next > ${now} FROM n)`
+        )
+      }
+      const rows = yield* sql`SELECT n.next, f.lane, f.share FROM (${nextWake}) n LEFT JOIN (${
+        sharesOf(lanes, limit)
+      }) f ON true`.values
+      const next = instant(rows[0]![0])
+      const found = rows.flatMap(([, lane, share]): ReadonlyArray<Share> =>
+        lane === null ? [] : [[lane as string, Number(share)]]
+      )
+      if (found.length === 0 || (next !== null && next <= now)) return { next, runs: [] }
+      return { next, runs: (yield* takeShares(found, node, now)).runs }
+    }
+  )
+
+  const claim = Effect.fnUntraced(function*(request: Parameters<Service["claim"]>[0]) {
+    const { limit, node, now } = request
+    const lanes = Array.from(new Set(request.lanes))
+    if (lanes.length === 0) return { runs: [], next: yield* rouse(now) }
+    if (!dialect.updateYields || lanes.length > lanesPerStatement) {
+      const next = yield* rouse(now)
+      return { runs: yield* sql.withTransaction(takeInTurn(lanes, limit, node, now)), next }
+    }
+    const taken = yield* takeUnlessDue(lanes, limit, node, now)
+    if (taken.next === null || taken.next > now) return taken
     const next = yield* rouse(now)
-    const taken = dialect.updateYields && new Set(lanes).size <= lanesPerStatement
-      ? takeAtOnce(Array.from(new Set(lanes)), limit, node, now)
-      : sql.withTransaction(takeInTurn(lanes, limit, node, now))
-    return { runs: lanes.length === 0 ? [] : yield* taken, next }
+    return { runs: yield* takeAtOnce(lanes, limit, node, now), next }
   })
 
   const look = Effect.fnUntraced(function*(lanes: ReadonlyArray<string>, now: number) {

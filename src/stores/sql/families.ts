@@ -55,7 +55,7 @@ export const lock = (db: Database): (families: Map<string, Family>, others?: Rea
       Array.from(families.values(), encode),
       (rows) =>
         sql`SELECT j.id, j.incarnation FROM ${rows} k ${each} ${jobs} j
-          WHERE j.ns = ${ns} AND j.id = k.job AND j.incarnation = k.incarnation ${ordered}`.values
+          WHERE ${db.ours("j")} AND j.id = k.job AND j.incarnation = k.incarnation ${ordered}`.values
     )
     if (found.length === families.size && others.length === 0) return
     const jobless = new Set(families.keys())

@@ -34,8 +34,8 @@ export const make = (db: Database): Verbs<"runs" | "verdicts" | "sweep"> => {
     UNION ALL SELECT id FROM ${runs} WHERE ns = ${ns} AND job IS NOT NULL AND blocked_at IS NOT NULL
     UNION ALL SELECT run FROM ${places} WHERE ns = ${ns} AND queued_at IS NOT NULL`
 
-  const filters = (query: RunQuery): Array<Fragment> => {
-    const filters = [sql`r.ns = ${ns}`]
+  const filters = (query: RunQuery, isOurs: Fragment = sql`r.ns = ${ns}`): Array<Fragment> => {
+    const filters = [isOurs]
     if (query.job !== undefined) filters.push(sql`r.job = ${query.job}`)
     if (query.incarnation !== undefined) filters.push(sql`r.incarnation = ${query.incarnation}`)
     if (query.task !== undefined) filters.push(sql`r.task = ${query.task}`)
@@ -80,7 +80,7 @@ export const make = (db: Database): Verbs<"runs" | "verdicts" | "sweep"> => {
 
   /** Few enough to be put in order here. */
   const named = (query: RunQuery, wantedIds: ReadonlyArray<string>): Sql<ReadonlyArray<RunRow>> => {
-    const conditions = [...filters(query), sql`r.id = k.id`]
+    const conditions = [...filters(query, db.ours("r")), sql`r.id = k.id`]
     if (query.going !== undefined) {
       conditions.push(query.going ? sql`r.finished IS NULL` : sql`r.finished IS NOT NULL`)
     }
@@ -129,7 +129,7 @@ export const make = (db: Database): Verbs<"runs" | "verdicts" | "sweep"> => {
   }
 
   const forget = (gone: ReadonlyArray<Values>) =>
-    forKeys(db, ids, gone, (areGone) => sql`DELETE FROM ${runs} WHERE ns = ${ns} AND ${areGone}`)
+    forKeys(db, ids, gone, (areGone) => sql`DELETE FROM ${runs} WHERE ${areGone}`)
 
   /** As `isRecalled` has it. */
   const mayGo = sql`origin <> 'continuation' AND id NOT LIKE ${`${throttled}%`}`
@@ -162,7 +162,7 @@ export const make = (db: Database): Verbs<"runs" | "verdicts" | "sweep"> => {
       db,
       ranges,
       outdated,
-      (areOutdated) => sql`DELETE FROM ${verdicts} WHERE ns = ${ns} AND ${areOutdated}`
+      (areOutdated) => sql`DELETE FROM ${verdicts} WHERE ${areOutdated}`
     )
     return swept + outdated.length
   })

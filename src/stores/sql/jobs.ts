@@ -21,7 +21,7 @@ export const make = (db: Database): Verbs<"insertJobs" | "jobs"> => {
       db,
       ids,
       values.map(([id]) => [id]),
-      (rows) => sql`SELECT j.id FROM ${rows} k ${each} ${jobs} j WHERE j.ns = ${ns} AND j.id = k.id ${latest}`.values
+      (rows) => sql`SELECT j.id FROM ${rows} k ${each} ${jobs} j WHERE ${db.ours("j")} AND j.id = k.id ${latest}`.values
     )
     const taken = new Set(found.map(([id]) => id))
     return values.filter(([id]) => !taken.has(id) && taken.add(id))
@@ -37,8 +37,8 @@ export const make = (db: Database): Verbs<"insertJobs" | "jobs"> => {
   })
 
   /** Ids that begin with the prefix lie between it and the prefix followed by the greatest code point. */
-  const filters = (query: JobQuery): Array<Fragment> => {
-    const filters = [sql`j.ns = ${ns}`]
+  const filters = (query: JobQuery, isOurs: Fragment): Array<Fragment> => {
+    const filters = [isOurs]
     if (query.task !== undefined) filters.push(sql`j.task = ${query.task}`)
     if (query.state !== undefined) filters.push(sql`j.state = ${query.state}`)
     if (query.exceptTz !== undefined) filters.push(sql`j.tz <> ${query.exceptTz}`)
@@ -51,13 +51,14 @@ export const make = (db: Database): Verbs<"insertJobs" | "jobs"> => {
 
   const select = (query: JobQuery): Sql<ReadonlyArray<JobRow>> => {
     if (query.limit <= 0) return Effect.succeed([])
-    const where = sql.and(filters(query))
     if (query.ids === undefined) {
+      const where = sql.and(filters(query, sql`j.ns = ${ns}`))
       return Effect.map(
         sql`SELECT ${wanted} FROM ${jobs} j WHERE ${where} ORDER BY j.id LIMIT ${query.limit}`.values,
         (rows) => rows.map(Table.jobs.decode)
       )
     }
+    const where = sql.and(filters(query, db.ours("j")))
     const keys = Array.from(new Set(query.ids), (id) => [id])
     return Effect.map(
       forRows(

@@ -108,7 +108,7 @@ export const make = (
       db,
       ids,
       empty.map((id) => [id]),
-      (areEmpty) => sql`DELETE FROM ${nodes} WHERE ns = ${ns} AND ${areEmpty}`
+      (areEmpty) => sql`DELETE FROM ${nodes} WHERE ${areEmpty}`
     )
     return answer
   })

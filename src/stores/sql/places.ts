@@ -86,7 +86,7 @@ export const make = (db: Database): Places => {
         Array.from(missing, (key) => [key]),
         (rows) =>
           sql`SELECT p.name, count(*) FROM ${rows} k ${each} ${places} p
-            WHERE p.ns = ${ns} AND p.name = k.name AND p.queued_at IS NULL GROUP BY p.name ${latest}`.values
+            WHERE ${db.ours("p")} AND p.name = k.name AND p.queued_at IS NULL GROUP BY p.name ${latest}`.values
       )
       for (const [key, n] of rows) taken.set(key as string, Number(n))
     }),
@@ -107,7 +107,7 @@ export const make = (db: Database): Places => {
           db,
           ids,
           runs.map(({ id }) => [id]),
-          (haveLeft) => sql`DELETE FROM ${places} WHERE ns = ${ns} AND ${haveLeft}`
+          (haveLeft) => sql`DELETE FROM ${places} WHERE ${haveLeft}`
         )
       ),
 

@@ -82,7 +82,7 @@ export const make = (db: Database, admission: Admission, standings: Standings): 
               count(*) OVER (PARTITION BY r.job, r.incarnation) AS going,
               row_number() OVER (PARTITION BY r.job, r.incarnation ORDER BY r.planned DESC, r.id DESC) AS place
             FROM ${rows} k ${each} ${runs} r
-            WHERE r.ns = ${ns} AND r.job = k.job AND r.incarnation = k.incarnation AND r.finished IS NULL
+            WHERE ${db.ours("r")} AND r.job = k.job AND r.incarnation = k.incarnation AND r.finished IS NULL
           ) g WHERE g.place = 1`.values
     )
     for (const row of found) going.set(Families.familyKey(row[0] as string, row[1] as string), row)
@@ -109,9 +109,9 @@ export const make = (db: Database, admission: Admission, standings: Standings): 
       Array.from(wanted.values(), Families.encode),
       (rows) =>
         sql`SELECT ${lastColumns} FROM ${rows} k ${each} ${verdicts} v
-            WHERE v.ns = ${ns} AND v.job = k.job AND v.incarnation = k.incarnation AND v.to_at = (
+            WHERE ${db.ours("v")} AND v.job = k.job AND v.incarnation = k.incarnation AND v.to_at = (
               SELECT max(w.to_at) FROM ${verdicts} w
-              WHERE w.ns = ${ns} AND w.job = k.job AND w.incarnation = k.incarnation
+              WHERE ${db.ours("w")} AND w.job = k.job AND w.incarnation = k.incarnation
             ) ${latest}`.values
     )
     for (const values of found) {
@@ -140,7 +140,7 @@ export const make = (db: Database, admission: Admission, standings: Standings): 
       db,
       extended,
       Array.from(longer.values()),
-      (rows) => sql`${extend.head} ${rows} ${extend.tail} AND t.ns = ${ns}`
+      (rows) => sql`${extend.head} ${rows} ${extend.tail} AND ${db.ours("t")}`
     )
     yield* forRows(
       db,
@@ -172,7 +172,7 @@ export const make = (db: Database, admission: Admission, standings: Standings): 
       changes.map(({ job }) => [job]),
       (rows) =>
         sql`SELECT j.id, j.incarnation, j.revision FROM ${rows} k ${each} ${jobs} j
-          WHERE j.ns = ${ns} AND j.id = k.id ${lockJobs}`.values
+          WHERE ${db.ours("j")} AND j.id = k.id ${lockJobs}`.values
     )
     for (const row of rows) current.set(row[0], row)
     const answers = changes.map(({ incarnation, job, revision }) => {
@@ -199,10 +199,15 @@ export const make = (db: Database, admission: Admission, standings: Standings): 
           deletions.push([job])
       }
     }
-    yield* forRows(db, advanced, advances, (rows) => sql`${advance.head} ${rows} ${advance.tail} AND t.ns = ${ns}`)
-    yield* forRows(db, replaced, replacements, (rows) => sql`${replace.head} ${rows} ${replace.tail} AND t.ns = ${ns}`)
-    yield* forRows(db, renewed, renewals, (rows) => sql`${renew.head} ${rows} ${renew.tail} AND t.ns = ${ns}`)
-    yield* forKeys(db, ids, deletions, (areDeleted) => sql`DELETE FROM ${jobs} WHERE ns = ${ns} AND ${areDeleted}`)
+    yield* forRows(db, advanced, advances, (rows) => sql`${advance.head} ${rows} ${advance.tail} AND ${db.ours("t")}`)
+    yield* forRows(
+      db,
+      replaced,
+      replacements,
+      (rows) => sql`${replace.head} ${rows} ${replace.tail} AND ${db.ours("t")}`
+    )
+    yield* forRows(db, renewed, renewals, (rows) => sql`${renew.head} ${rows} ${renew.tail} AND ${db.ours("t")}`)
+    yield* forKeys(db, ids, deletions, (areDeleted) => sql`DELETE FROM ${jobs} WHERE ${areDeleted}`)
     yield* cancelGoing(accepted, now, hints)
     const added = accepted.flatMap(({ runs }) => runs)
     yield* admission.lockPlaces(added)

@@ -25,7 +25,9 @@ export const make = (db: Database): Verbs<"take"> => {
       keys,
       names,
       (rows) =>
-        sql`SELECT b.name, b.full_at FROM ${rows} k ${each} ${rates} b WHERE b.ns = ${ns} AND b.name = k.name ${lock}`
+        sql`SELECT b.name, b.full_at FROM ${rows} k ${each} ${rates} b WHERE ${
+          db.ours("b")
+        } AND b.name = k.name ${lock}`
           .values
     )
     const stored = new Map(rows.map(([key, fullAt]) => [key as string, Number(fullAt)]))
@@ -38,7 +40,7 @@ export const make = (db: Database): Verbs<"take"> => {
     const longer: Array<Values> = []
     const fresh: Array<Values> = []
     for (const [key, fullAt] of drawn) (stored.has(key) ? longer : fresh).push([key, fullAt])
-    yield* forRows(db, buckets, longer, (rows) => sql`${move.head} ${rows} ${move.tail} AND t.ns = ${ns}`)
+    yield* forRows(db, buckets, longer, (rows) => sql`${move.head} ${rows} ${move.tail} AND ${db.ours("t")}`)
     // who is overtaken here begins again, and finds the bucket of the other
     yield* forRows(
       db,

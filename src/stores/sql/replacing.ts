@@ -44,7 +44,7 @@ export const make = (db: Database, admission: Admission, standings: Standings): 
       ids,
       Array.from(current.values()).filter(({ state }) => state === "done").map(({ id }) => [id]),
       (rows) =>
-        sql`SELECT ${wanted} FROM ${rows} k ${each} ${runs} r WHERE r.ns = ${ns} AND r.id = k.id ${latest}`.values
+        sql`SELECT ${wanted} FROM ${rows} k ${each} ${runs} r WHERE ${db.ours("r")} AND r.id = k.id ${latest}`.values
     )
     const ended = new Map(rows.map(Table.runs.decode).map((run) => [run.id, run]))
     const order = Array.from(new Set(named)).flatMap((id) => ended.get(id) ?? [])

@@ -79,7 +79,7 @@ export const make = (db: Database, admission: Admission, standings: Standings): 
       db,
       ends,
       ordered.map(encodeEnd),
-      (rows) => sql`${end.head} ${rows} ${end.tail} AND t.ns = ${ns} RETURNING t.id, t.fence`.values
+      (rows) => sql`${end.head} ${rows} ${end.tail} AND ${db.ours("t")} RETURNING t.id, t.fence`.values
     )
     const recorded = new Map(found.map(([id, fence]) => [id, Number(fence)]))
     hints.settled.push(...recorded.keys() as Iterable<string>)

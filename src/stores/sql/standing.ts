@@ -115,12 +115,12 @@ export const make = (db: Database): Standings => {
       db,
       ids,
       flagged.map((id) => [id]),
-      (areFlagged) => sql`UPDATE ${runs} SET cancel = ${cancel} WHERE ns = ${ns} AND ${areFlagged} AND cancel IS NULL`
+      (areFlagged) => sql`UPDATE ${runs} SET cancel = ${cancel} WHERE ${areFlagged} AND cancel IS NULL`
     )
 
   const read = (from: Fragment, condition: Fragment): Sql<ReadonlyArray<Standing>> =>
     Effect.map(
-      sql`SELECT ${columns} FROM ${from} WHERE r.ns = ${ns} AND ${condition} ${lock}`.values,
+      sql`SELECT ${columns} FROM ${from} WHERE ${condition} ${lock}`.values,
       (rows) => rows.map(row.decode)
     )
 
@@ -130,7 +130,7 @@ export const make = (db: Database): Standings => {
     read :
     (from: Fragment, condition: Fragment) =>
       sql`SELECT DISTINCT r.job, r.incarnation, CASE WHEN r.limits IS NULL THEN 0 ELSE 1 END FROM ${from}
-        WHERE r.ns = ${ns} AND ${condition} AND (r.job IS NOT NULL OR r.limits IS NOT NULL)`
+        WHERE ${condition} AND (r.job IS NOT NULL OR r.limits IS NOT NULL)`
         .values.pipe(
           Effect.flatMap((rows) =>
             lockFamilies(
@@ -145,9 +145,10 @@ export const make = (db: Database): Standings => {
         )
 
   const allRuns = sql`${runs} r`
-  const where = (condition: Fragment) => select(allRuns, condition)
+  const where = (condition: Fragment) => select(allRuns, sql`r.ns = ${ns} AND ${condition}`)
 
-  const isNamed = sql`r.id = k.id`
+  const ours = db.ours("r")
+  const isNamed = sql`${ours} AND r.id = k.id`
   const byIds = (wanted: Iterable<string>) =>
     forRows(
       db,
@@ -156,7 +157,7 @@ export const make = (db: Database): Standings => {
       (rows) => select(sql`${rows} k ${each} ${allRuns}`, isNamed)
     )
 
-  const isClaim = sql`r.id = k.id AND r.fence = k.fence`
+  const isClaim = sql`${ours} AND r.id = k.id AND r.fence = k.fence`
   const claimed = (wanted: Iterable<Pick<RunRow, "id" | "fence">>) =>
     forRows(
       db,
@@ -165,7 +166,7 @@ export const make = (db: Database): Standings => {
       (rows) => select(sql`${rows} k ${each} ${allRuns}`, isClaim)
     )
 
-  const isGoing = sql`r.job = k.job AND r.incarnation = k.incarnation AND r.finished IS NULL`
+  const isGoing = sql`${ours} AND r.job = k.job AND r.incarnation = k.incarnation AND r.finished IS NULL`
   const runsOfJob = sql`${allRuns} ${by("runs_job")}`
   const goingOf = (wanted: Iterable<Families.Family>) =>
     forRows(
@@ -178,7 +179,7 @@ export const make = (db: Database): Standings => {
   const write = (standings: ReadonlyArray<Standing>): Sql<void> =>
     Effect.asVoid(
       forRows(db, writtenColumns, standings.map(encode), (rows) =>
-        sql`${update.head} ${rows} ${update.tail} AND t.ns = ${ns}`)
+        sql`${update.head} ${rows} ${update.tail} AND ${db.ours("t")}`)
     )
 
   const cancel = Effect.fnUntraced(function*(

@@ -54,6 +54,7 @@ export const dialect: Dialect = {
   rows,
   each: "CROSS JOIN",
   by: () => "",
+  rowsHaveNs: false,
   among: undefined,
   update: ({ on, set, table }) => ({
     head: literal(`UPDATE ${table} AS t SET ${Object.entries(set).map((pair) => pair.join(" = ")).join(", ")} FROM`),

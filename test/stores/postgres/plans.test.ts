@@ -27,14 +27,18 @@ const plansOf = <A, E, R>(verb: Effect.Effect<A, E, R>) =>
     return plans
   })
 
-/** 100,000 jobs, and 100,000 runs in all states, three of them to a job. */
-const populate = Effect.fnUntraced(function*(schema: string) {
+/** Many jobs, and as many runs in all states, three of them to a job; known to the planner, or as new to it as in their first minute. */
+const populate = Effect.fnUntraced(function*(schema: string, isAnalysed: boolean) {
   const sql = yield* SqlClient
+  const n = isAnalysed ? 100_000 : 40_000
+  for (const table of ["jobs", "runs", "verdicts", "nodes"]) {
+    yield* sql.unsafe(`ALTER TABLE ${schema}.scheduler_${table} SET (autovacuum_enabled = off)`)
+  }
   yield* sql.unsafe(
     `INSERT INTO ${schema}.scheduler_jobs
     SELECT 'default', 'j' || n, 'i1', 1, 'Task', 'default/Task', '{}', '{}', '{}', '[]', '{}', 0, NULL, $1::bigint + n, $1::bigint + n,
       'active', NULL, NULL, '2025b', 0, 0
-    FROM generate_series(1, 100000) n`,
+    FROM generate_series(1, ${n}) n`,
     [at(0)]
   )
   yield* sql.unsafe(
@@ -48,7 +52,7 @@ const populate = Effect.fnUntraced(function*(schema: string) {
       CASE state WHEN 'running' THEN 'n' || n % 5 END, 1,
       CASE state WHEN 'done' THEN $1::bigint + n END, CASE state WHEN 'done' THEN $1::bigint + n + 1000 END,
       'k' || n, CASE WHEN state <> 'done' THEN 'k' || n END
-    FROM generate_series(1, 100000) n
+    FROM generate_series(1, ${n}) n
     CROSS JOIN LATERAL (SELECT (ARRAY['ready', 'ready', 'done', 'done', 'done', 'waiting', 'blocked'])[1 + n % 7]) AS s (any_state)
     CROSS JOIN LATERAL (SELECT CASE WHEN n % 1000 = 0 THEN 'running' ELSE any_state END) AS t (state)`,
     [at(0)]
@@ -56,32 +60,42 @@ const populate = Effect.fnUntraced(function*(schema: string) {
   yield* sql.unsafe(
     `INSERT INTO ${schema}.scheduler_verdicts
     SELECT 'default', 'j' || n / 10, 'i1', $1::bigint + n - 1, $1::bigint + n, 'skipped', 'overlap', NULL, 1, 0, 'n1'
-    FROM generate_series(1, 100000) n`,
+    FROM generate_series(1, ${n}) n`,
     [at(0)]
   )
   yield* sql.unsafe(
     `INSERT INTO ${schema}.scheduler_nodes SELECT 'default', 'n' || n, 'h', 1, NULL, 0 FROM generate_series(1, 5) n`
   )
+  if (!isAnalysed) return
   for (const table of ["jobs", "runs", "verdicts", "nodes"]) yield* sql.unsafe(`ANALYZE ${schema}.scheduler_${table}`)
 })
 
-const server = Layer.unwrap(Effect.map(temporarySchema, (schema) =>
-  Layer.effectDiscard(populate(schema)).pipe(
-    Layer.provideMerge(PostgresJobStore.layer({ schema, listen: false })),
-    Layer.provideMerge(client())
-  )))
+const server = (isAnalysed: boolean) =>
+  Layer.unwrap(Effect.map(temporarySchema, (schema) =>
+    Layer.effectDiscard(populate(schema, isAnalysed)).pipe(
+      Layer.provideMerge(PostgresJobStore.layer({ schema, listen: false })),
+      Layer.provideMerge(client())
+    )))
 
-describe.runIf(isRunning)("among 100,000 jobs and runs, no verb reads a whole table", () => {
-  layer(server, { excludeTestServices: true, timeout: "60 seconds" })((it) => {
+/** Reading a table as a whole, or all rows of a namespace in it; of nodes there are few. */
+const slow = (steps: ReadonlyArray<string>): ReadonlyArray<string> =>
+  steps.filter((step, i) =>
+    /Seq Scan on \w+(jobs|runs|verdicts)/.test(step) ||
+    (/Index Cond: \(ns = [^)]*\)$/.test(step) && /_pkey/.test(steps[i - 1]!) && !/nodes|places/.test(steps[i - 1]!))
+  )
+
+describe.runIf(isRunning).each([
+  { when: "that are known to the planner", isAnalysed: true },
+  { when: "that nobody has analysed yet", isAnalysed: false }
+])("among many jobs and runs $when, no verb reads a whole table", ({ isAnalysed }) => {
+  layer(server(isAnalysed), { excludeTestServices: true, timeout: "60 seconds" })((it) => {
     for (const [name, verb] of Object.entries(verbs)) {
       it.effect(name, () =>
         Effect.gen(function*() {
           const plans = yield* plansOf(Effect.flatMap(JobStore, verb))
           assert.isNotEmpty(plans)
           for (const { steps, text } of plans) {
-            // of nodes there are few
-            const slow = steps.filter((step) => /Seq Scan on \w+(jobs|runs|verdicts)/.test(step))
-            assert.deepStrictEqual(slow, [], `${text}\n  ${steps.join("\n  ")}`)
+            assert.deepStrictEqual(slow(steps), [], `${text}\n  ${steps.join("\n  ")}`)
           }
         }))
     }

@@ -37,6 +37,31 @@ const lanes = ["default/T0", "default/T1", "default/T3"]
 const request = { reason: "r", by: "b" }
 const jobs = [7, 8, 9].map((n) => job(`j${n}`))
 
+const many = Array.from({ length: 500 }, (_, n) => n)
+
+/** As many as a busy scheduler has at once. */
+const batches: Readonly<Record<string, Ask>> = {
+  "insert many jobs": (store) => store.insertJobs(many.map((n) => job(`many${n}`))),
+  "enqueue many": (store) =>
+    store.enqueue({ now: at(0), runs: many.map((n) => run(`many${n}`, { uniqueKey: `m${n}` })) }),
+  "commit many": (store) =>
+    store.commit({
+      now: at(3000),
+      changes: many.map((n) => job(`j${n}`)).map((row) =>
+        Suite.advance(row, at(3000), { runs: [occurrence(row, at(3000), { serial: 1 })] })
+      )
+    }),
+  "settle many": (store) =>
+    store.settle({ now: at(9000), settlements: many.map((n) => Suite.done({ id: `r${n}`, fence: 1 }, at(9000))) }),
+  "settle many that nobody waits for": (store) =>
+    store.settle({
+      now: at(9000),
+      settlements: many.map((n) => ({ ...Suite.done({ id: `r${n}`, fence: 1 }, at(9000)), isAlone: true }))
+    }),
+  "many runs by id": (store) => store.runs({ ids: many.map((n) => `r${n}`), limit: 500 }),
+  "cancel many": (store) => store.cancel({ runs: many.map((n) => `r${n + 60_000}`), request, now: at(9000) })
+}
+
 /** Every verb, on the rows of a table that is full. */
 export const verbs: Readonly<Record<string, Ask>> = {
   insertJobs: (store) => store.insertJobs([...jobs, job("new")]),
@@ -81,6 +106,7 @@ export const verbs: Readonly<Record<string, Ask>> = {
   "runs, done": (store) => store.runs({ going: false, limit: 10 }),
   "runs, the next page": (store) => store.runs({ after: { finished: at(9000), id: "r0" }, limit: 10 }),
   ...limited,
+  ...batches,
   verdicts: (store) => store.verdicts({ job: "j50", incarnation: "i1", at: at(10), limit: 1 }),
   beat: (store) => store.beat({ id: "n1", host: "here", pid: 1, expiresAt: at(1) }),
   "sweep beyond": (store) => store.sweep({ now: at(0), before: at(0), keep: [{ task: "Task", count: 1 }], limit: 10 }),
