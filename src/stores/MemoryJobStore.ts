@@ -83,19 +83,14 @@ export const make = (options: Options = {}): Effect.Effect<Service> =>
       if (row.incarnation !== incarnation || row.revision !== revision) return false
       const next = revision + 1
       switch (update._tag) {
-        case "Advance": {
-          const { cursor, nextDue, nextNominal, state, updated } = update
-          jobs.replace(entry, { ...row, revision: next, cursor, nextNominal, nextDue, state, updated })
+        case "Advance":
+          jobs.advance(entry, update)
           break
-        }
         case "Replace":
-          jobs.replace(
-            entry,
-            jobs.compact({ ...update.row, id: row.id, incarnation, revision: next, created: row.created })
-          )
+          jobs.replace(entry, { ...update.row, id: row.id, incarnation, revision: next, created: row.created })
           break
         case "Renew":
-          jobs.replace(entry, jobs.compact({ ...update.row, id: row.id, revision: next }))
+          jobs.replace(entry, { ...update.row, id: row.id, revision: next })
           break
         case "Delete":
           jobs.delete(entry)
@@ -105,18 +100,17 @@ export const make = (options: Options = {}): Effect.Effect<Service> =>
       return true
     }
 
-    /** Carries out changes of distinct jobs; answers which. */
-    const commit = (changes: ReadonlyArray<Change>, now: number, hints: Hints): ReadonlyArray<boolean> => {
-      const answers = changes.map((change) => carryOut(change, now, hints))
+    /** Carries out changes of distinct jobs; those that are stale are noted. */
+    const commit = (changes: ReadonlyArray<Change>, now: number, hints: Hints, stale: Set<Change>): void => {
+      for (const change of changes) if (!carryOut(change, now, hints)) stale.add(change)
       runs.promote(now, hints)
-      for (const [i, change] of changes.entries()) {
-        if (!answers[i]) continue
+      for (const change of changes) {
+        if (stale.has(change)) continue
         for (const run of change.runs) runs.add(run, now, hints)
         for (const verdict of change.verdicts) verdicts.record(verdict)
         const { _tag } = change.update
         if (_tag === "Delete" || _tag === "Renew") jobRemoved(change.job, change.incarnation)
       }
-      return answers
     }
 
     return {
@@ -135,17 +129,19 @@ export const make = (options: Options = {}): Effect.Effect<Service> =>
       due: ({ limit, now }) =>
         Effect.sync(() => {
           const { next, rows } = jobs.due(now, limit)
-          return { jobs: rows.map((job) => ({ job, ...runs.goingOf(job.id, job.incarnation) })), next }
+          const found = rows.map((job) => {
+            const { going, latest } = runs.goingOf(job.id, job.incarnation)
+            return { job, going, latest }
+          })
+          return { jobs: found, next }
         }),
 
       commit: ({ changes, now }) =>
         verb((hints) => {
-          const carried = new Set<Change>()
-          for (const wave of waves(changes, ({ job }) => job)) {
-            for (const [i, isDone] of commit(wave, now, hints).entries()) if (isDone) carried.add(wave[i]!)
-          }
-          if (carried.size > 0) publish({ _tag: "jobs" })
-          return changes.map((change) => carried.has(change) ? "ok" : "stale")
+          const stale = new Set<Change>()
+          for (const wave of waves(changes, ({ job }) => job)) commit(wave, now, hints, stale)
+          if (stale.size < changes.length) publish({ _tag: "jobs" })
+          return changes.map((change) => stale.has(change) ? "stale" : "ok")
         }),
 
       enqueue: (request) =>

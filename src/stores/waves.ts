@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 export const waves = <A>(items: ReadonlyArray<A>, keyOf: (item: A) => string): ReadonlyArray<ReadonlyArray<A>> => {
+  if (new Set(items.map(keyOf)).size === items.length) return items.length === 0 ? [] : [items]
   const waves: Array<Array<A>> = []
   const count = new Map<string, number>()
   for (const item of items) {

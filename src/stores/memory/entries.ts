@@ -18,11 +18,14 @@ export class Expiry implements Slotted {
   }
 }
 
+/** A run's row as the store keeps it: it changes in place, and who asks is given a copy. */
+export type OwnRow = { -readonly [Field in keyof RunRow]: RunRow[Field] }
+
 export class RunEntry implements Slotted {
   slot = -1
-  row: RunRow
+  readonly row: OwnRow
   readonly family: Family | null
-  /** Neighbours among the ended runs of the family. */
+  /** Neighbours among the runs of the family that are going, or among those that have ended. */
   newer: RunEntry | undefined = undefined
   older: RunEntry | undefined = undefined
   expiry: Expiry | undefined = undefined
@@ -32,7 +35,7 @@ export class RunEntry implements Slotted {
   places = 0
   rank = 0
 
-  constructor(row: RunRow, family: Family | null) {
+  constructor(row: OwnRow, family: Family | null) {
     this.row = row
     this.family = family
   }
@@ -45,8 +48,9 @@ export class Family implements Incarnate<Family> {
   readonly incarnation: string
   /** How many are ready, waiting or running. */
   admitted = 0
-  /** `undefined` when there are none, for of most jobs nothing is going. */
-  going: Set<RunEntry> | undefined = undefined
+  /** The newest of those that are going, first of a chain, and how many they are. */
+  going: RunEntry | undefined = undefined
+  goingCount = 0
   blocked: Heap<RunEntry> | undefined = undefined
   /** The one that ended last, first of a chain. */
   ended: RunEntry | undefined = undefined
@@ -55,7 +59,45 @@ export class Family implements Incarnate<Family> {
     this.job = job
     this.incarnation = incarnation
   }
-  *endedRuns(): Generator<RunEntry> {
-    for (let run = this.ended; run !== undefined; run = run.older) yield run
+
+  began(run: RunEntry): void {
+    this.going = link(run, this.going)
+    this.goingCount++
   }
+
+  /** A run that was going is over, or replaced. */
+  left(run: RunEntry): void {
+    this.going = unlink(run, this.going)
+    this.goingCount--
+  }
+
+  hasEnded(run: RunEntry): void {
+    this.ended = link(run, this.ended)
+  }
+
+  isForgotten(run: RunEntry): void {
+    this.ended = unlink(run, this.ended)
+  }
+}
+
+/** Puts a run at the head of a chain; answers with the head. */
+const link = (run: RunEntry, head: RunEntry | undefined): RunEntry => {
+  run.older = head
+  if (head !== undefined) head.newer = run
+  return run
+}
+
+/** Takes a run out of its chain; answers with the head. */
+const unlink = (run: RunEntry, head: RunEntry | undefined): RunEntry | undefined => {
+  const { newer, older } = run
+  if (older !== undefined) older.newer = newer
+  if (newer !== undefined) newer.older = older
+  run.newer = undefined
+  run.older = undefined
+  return head === run ? older : head
+}
+
+/** A chain, the newest first. */
+export function* chain(head: RunEntry | undefined): Generator<RunEntry> {
+  for (let run = head; run !== undefined; run = run.older) yield run
 }

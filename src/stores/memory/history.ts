@@ -11,38 +11,37 @@ import type { Candidates } from "./page.ts"
 
 export class History {
   private readonly keep: number
+  /** All runs, whether they are going or over. */
+  private readonly byId: Map<string, RunEntry>
   private readonly families: Incarnations<Family>
   private readonly jobExists: (job: string, incarnation: string) => boolean
 
-  private readonly byId = new Map<string, RunEntry>()
   /** What falls out of here is forgotten, or stays without a slot. */
   private readonly newest = new Heap<RunEntry>(({ row }) => row.finished!)
   /** When the latest of those that fell out and stayed has finished. */
   private retiredUntil = -Infinity
   private readonly expiries = new Heap<Expiry>(({ at }) => at)
 
-  constructor(keep: number, families: Incarnations<Family>, jobExists: (job: string, incarnation: string) => boolean) {
+  constructor(
+    keep: number,
+    byId: Map<string, RunEntry>,
+    families: Incarnations<Family>,
+    jobExists: (job: string, incarnation: string) => boolean
+  ) {
     this.keep = keep
+    this.byId = byId
     this.families = families
     this.jobExists = jobExists
   }
 
-  get(id: string): RunEntry | undefined {
-    return this.byId.get(id)
-  }
-
   add(run: RunEntry): void {
     const { family, row } = run
-    this.byId.set(row.id, run)
     this.newest.add(run)
     this.expiries.add(run.expiry = new Expiry(row.expiresAt!, run))
     if (family !== null) {
-      family.going!.delete(run)
-      if (family.going!.size === 0) family.going = undefined
       const last = family.ended
-      run.older = last
-      if (last !== undefined) last.newer = run
-      family.ended = run
+      family.left(run)
+      family.hasEnded(run)
       if (last !== undefined && last.slot < 0) this.forget(last)
     }
     if (this.newest.size > this.keep) this.retire(this.newest.first!)
@@ -66,7 +65,8 @@ export class History {
 
   /** Forgets up to `limit` runs of a task beyond its newest ones; answers with how many. */
   sweepBeyond(task: string, count: number, limit: number): number {
-    const ended = Array.from(this.byId.values()).filter(({ row }) => row.task === task && !isRecalled(row))
+    const ended = Array.from(this.byId.values())
+      .filter(({ row }) => row.state === "done" && row.task === task && !isRecalled(row))
       .sort((a, b) => b.row.finished! - a.row.finished! || (a.row.id < b.row.id ? 1 : -1))
     const beyond = ended.slice(count).toReversed().slice(0, limit)
     for (const run of beyond) this.forget(run)
@@ -82,7 +82,7 @@ export class History {
   }
 
   private *retired(): Generator<RunEntry> {
-    for (const run of this.byId.values()) if (run.slot < 0) yield run
+    for (const run of this.byId.values()) if (run.slot < 0 && run.row.state === "done") yield run
   }
 
   private retire(run: RunEntry): void {
@@ -99,9 +99,7 @@ export class History {
     if (run.slot >= 0) this.newest.remove(run)
     if (run.expiry !== undefined) this.expiries.remove(run.expiry)
     if (family === null) return
-    if (run.newer !== undefined) run.newer.older = run.older
-    else family.ended = run.older
-    if (run.older !== undefined) run.older.newer = run.newer
+    family.isForgotten(run)
     if (family.ended === undefined && family.going === undefined) this.families.delete(family)
   }
 }

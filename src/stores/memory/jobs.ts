@@ -3,14 +3,19 @@
  *
  * @since 0.1.0
  */
-import type { JobQuery, JobRow } from "../../JobStore.ts"
+import type { Change, JobQuery, JobRow } from "../../JobStore.ts"
 import { Heap, type Slotted } from "./heap.ts"
+
+/** A job's row as the store keeps it: it changes in place, and who asks is given a copy. */
+type OwnRow = { -readonly [Field in keyof JobRow]: JobRow[Field] }
+
+type Advance = Extract<Change["update"], { readonly _tag: "Advance" }>
 
 export class JobEntry implements Slotted {
   slot = -1
-  row: JobRow
+  row: OwnRow
 
-  constructor(row: JobRow) {
+  constructor(row: OwnRow) {
     this.row = row
   }
 }
@@ -42,13 +47,22 @@ export class Jobs {
     return true
   }
 
+  advance(entry: JobEntry, { cursor, nextDue, nextNominal, state, updated }: Advance): void {
+    const { row } = entry
+    const wasPlanned = row.nextDue !== null
+    row.revision++
+    row.cursor = cursor
+    row.nextNominal = nextNominal
+    row.nextDue = nextDue
+    row.state = state
+    row.updated = updated
+    this.plan(entry, wasPlanned)
+  }
+
   replace(entry: JobEntry, row: JobRow): void {
     const wasPlanned = entry.row.nextDue !== null
-    entry.row = row
-    if (row.nextDue === null) {
-      if (wasPlanned) this.byDue.remove(entry)
-    } else if (wasPlanned) this.byDue.moved(entry)
-    else this.byDue.add(entry)
+    entry.row = this.compact(row)
+    this.plan(entry, wasPlanned)
   }
 
   delete(entry: JobEntry): void {
@@ -60,7 +74,7 @@ export class Jobs {
   due(now: number, limit: number): { readonly rows: Array<JobRow>; readonly next: number | null } {
     const entries = this.byDue.leading(limit, now)
     return {
-      rows: entries.map((entry) => entry.row),
+      rows: entries.map(({ row }) => ({ ...row })),
       // looking beyond all that is due pays only when that is little: below the limit
       next: entries.length < limit ? this.byDue.keyBeyond(now) ?? null : null
     }
@@ -78,13 +92,13 @@ export class Jobs {
       if (task !== undefined && row.task !== task) continue
       if (state !== undefined && row.state !== state) continue
       if (exceptTz !== undefined && row.tz === exceptTz) continue
-      rows.push(row)
+      rows.push({ ...row })
     }
     return rows
   }
 
   /** A copy in which texts that many jobs have in common are shared: a million jobs have few triggers and policies. */
-  compact(row: JobRow): JobRow {
+  private compact(row: JobRow): OwnRow {
     return {
       id: row.id,
       incarnation: row.incarnation,
@@ -108,6 +122,13 @@ export class Jobs {
       created: row.created,
       updated: row.updated
     }
+  }
+
+  private plan(entry: JobEntry, wasPlanned: boolean): void {
+    if (entry.row.nextDue === null) {
+      if (wasPlanned) this.byDue.remove(entry)
+    } else if (wasPlanned) this.byDue.moved(entry)
+    else this.byDue.add(entry)
   }
 
   private inOrder(): Array<JobEntry> {

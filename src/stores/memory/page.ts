@@ -32,7 +32,8 @@ export const page = (query: RunQuery, candidates: ReadonlyArray<Candidates>): Ar
       picks.add({ row, slot: -1 })
     }
   }
-  return picks.leading(Infinity, Infinity).map(({ row }) => row).toReversed()
+  // the store's own rows change
+  return picks.leading(Infinity, Infinity).map(({ row }) => ({ ...row })).toReversed()
 }
 
 type Place = Pick["row"] | NonNullable<RunQuery["after"]>

@@ -27,6 +27,11 @@ export class Places {
     run.places = 0
   }
 
+  /** All who wait, in no order. */
+  *waiting(): Generator<RunEntry> {
+    for (const queue of this.queues.values()) yield* queue
+  }
+
   enqueue(run: RunEntry): void {
     const { key } = run.row.limits[run.places]!
     let queue = this.queues.get(key)

@@ -8,7 +8,7 @@
  */
 import type { CancelRequest, Held, NewRun, RunQuery, RunRow, Settled, Settlement } from "../../JobStore.ts"
 import { inOrder } from "../limits.ts"
-import { Family, RunEntry } from "./entries.ts"
+import { chain, Family, type OwnRow, RunEntry } from "./entries.ts"
 import { Heap } from "./heap.ts"
 import type { Hints } from "./hints.ts"
 import { History } from "./history.ts"
@@ -23,36 +23,40 @@ export interface Taken {
 }
 
 /** What a run is given when it is over. */
-type Ending = { readonly finished: number; readonly outcome: string } & Partial<RunRow>
+type Ending =
+  & { readonly finished: number; readonly outcome: string }
+  & Partial<Pick<RunRow, "attempt" | "attempts" | "cancel" | "fence" | "result" | "started">>
 
 export class Runs {
-  private readonly going = new Map<string, RunEntry>()
+  /** Those that are going, and those that are remembered. */
+  private readonly byId = new Map<string, RunEntry>()
   private readonly families = new Incarnations<Family>()
   private readonly lanes = new Map<string, Heap<RunEntry>>()
   private readonly waiting = new Heap<RunEntry>(({ row }) => row.readyAt!, hasLesserId)
   private readonly held = new Map<string, Set<RunEntry>>()
   private readonly uniqueKeys = new Map<string, RunEntry>()
+  /** Those with blocked runs. */
+  private readonly gated = new Set<Family>()
   private readonly places = new Places()
   private readonly history: History
 
   constructor(keep: number, jobExists: (job: string, incarnation: string) => boolean) {
-    this.history = new History(keep, this.families, jobExists)
+    this.history = new History(keep, this.byId, this.families, jobExists)
   }
 
   /** Adds a run, or lets it take the place of one that has its unique key and was never claimed. */
   addOrReplace(run: NewRun, now: number, hints: Hints): "added" | "replaced" | "duplicate" {
-    if (this.find(run.id) !== undefined) return "duplicate"
+    if (this.byId.has(run.id)) return "duplicate"
     const holder = run.uniqueKey === null ? undefined : this.uniqueKeys.get(run.uniqueKey)
     if (holder === undefined) return this.add(run, now, hints) ? "added" : "duplicate"
     if (holder.row.fence > 0) return "duplicate"
     this.exit(holder)
     this.vacate(holder, hints)
-    this.going.delete(holder.row.id)
+    this.byId.delete(holder.row.id)
     this.uniqueKeys.delete(run.uniqueKey!)
     const { family } = holder
     if (family !== null) {
-      family.going!.delete(holder)
-      if (family.going!.size === 0) family.going = undefined
+      family.left(holder)
       hints.freed.add(family)
     }
     this.add({ ...run, id: holder.row.id }, now, hints)
@@ -61,9 +65,10 @@ export class Runs {
   }
 
   revive(id: string, now: number, hints: Hints): "revived" | "going" | "gone" | "duplicate" {
-    const run = this.history.get(id)
-    if (run === undefined) return this.going.has(id) ? "going" : "gone"
+    const run = this.byId.get(id)
+    if (run === undefined) return "gone"
     const { row } = run
+    if (row.state !== "done") return "going"
     if (row.uniqueKey !== null && this.uniqueKeys.has(row.uniqueKey)) return "duplicate"
     this.history.forget(run)
     const { fence, log, progress } = row
@@ -73,7 +78,7 @@ export class Runs {
   }
 
   add(run: NewRun, now: number, hints: Hints): boolean {
-    if (this.find(run.id) !== undefined) return false
+    if (this.byId.has(run.id)) return false
     if (run.uniqueKey !== null && this.uniqueKeys.has(run.uniqueKey)) return false
     this.letIn(new RunEntry(blocked(run), this.familyOf(run)), now, hints)
     return true
@@ -99,17 +104,16 @@ export class Runs {
         if (run !== undefined && (first === undefined || comesBefore(run, first))) first = run
       }
       if (first === undefined) break
-      const row: RunRow = {
-        ...first.row,
-        state: "running",
-        orderAt: null,
-        fence: first.row.fence + 1,
-        node,
-        claimed: now
-      }
-      this.move(first, row)
+      this.exit(first)
+      const { row } = first
+      row.state = "running"
+      row.orderAt = null
+      row.fence++
+      row.node = node
+      row.claimed = now
+      this.enter(first)
       if (row.uniqueWhile === "queued") this.giveUpKey(first)
-      runs.push(row)
+      runs.push({ ...row })
     }
     const isWorth = limit <= 0 && queues.some((queue) => queue.size > 0)
     return { runs, next: isWorth ? now : this.waiting.first?.row.readyAt ?? null }
@@ -118,18 +122,15 @@ export class Runs {
   settle(settlements: ReadonlyArray<Settlement>, now: number, hints: Hints): Array<Settled> {
     const answers = settlements.map((settlement) => this.record(settlement, now, hints))
     this.promote(now, hints)
-    for (const [n, { follow }] of settlements.entries()) {
-      if (answers[n] !== "ok") continue
-      for (const run of follow) this.add(run, now, hints)
-    }
+    settlements.forEach(({ follow }, n) => {
+      if (answers[n] === "ok") { for (const run of follow) this.add(run, now, hints) }
+    })
     return answers
   }
 
   note(id: string, fence: number, kept: Partial<Pick<RunRow, "progress" | "log">>): void {
-    const run = this.going.get(id)
-    if (run !== undefined && run.row.state === "running" && run.row.fence === fence) {
-      run.row = { ...run.row, ...kept }
-    }
+    const row = this.byId.get(id)?.row
+    if (row?.state === "running" && row.fence === fence) Object.assign(row, kept)
   }
 
   /** Ends the runs that are not running, and flags the others. */
@@ -137,10 +138,10 @@ export class Runs {
     const reason = JSON.stringify({ reason: request.reason, by: request.by })
     const flagged = new Set<string>()
     for (const id of selected) {
-      const run = this.going.get(id)
-      if (run === undefined) continue
+      const run = this.byId.get(id)
+      if (run === undefined || run.row.state === "done") continue
       if (run.row.state === "running") {
-        if (run.row.cancel === null) run.row = { ...run.row, cancel: reason }
+        run.row.cancel ??= reason
         flagged.add(id)
       } else this.end(run, cancelled(reason, now), hints)
     }
@@ -173,19 +174,16 @@ export class Runs {
 
   /** How many runs of an incarnation are going, and the newest of them. */
   goingOf(job: string, incarnation: string): { readonly going: number; readonly latest: string | null } {
-    let latest: RunEntry | undefined
-    const going = this.families.get(job, incarnation)?.going
-    if (going === undefined) return { going: 0, latest: null }
-    for (const run of going) {
-      if (latest === undefined || plannedBefore(latest, run)) latest = run
-    }
-    return { going: going.size, latest: latest?.row.id ?? null }
+    const family = this.families.get(job, incarnation)
+    let latest = family?.going
+    for (let run = latest?.older; run !== undefined; run = run.older) if (plannedBefore(latest!, run)) latest = run
+    return { going: family?.goingCount ?? 0, latest: latest?.row.id ?? null }
   }
 
   goingIds(job: string, incarnation?: string): Array<string> {
     const ids: Array<string> = []
     for (const family of this.families.of(job, incarnation)) {
-      for (const run of family.going ?? []) ids.push(run.row.id)
+      ids.push(...Array.from(chain(family.going), ({ row }) => row.id).reverse())
     }
     return ids
   }
@@ -209,8 +207,13 @@ export class Runs {
     return this.history.sweepBeyond(task, count, limit)
   }
 
-  private find(id: string): RunEntry | undefined {
-    return this.going.get(id) ?? this.history.get(id)
+  /** All that are going, as their places have them. */
+  private *going(): Generator<RunEntry> {
+    for (const queue of this.lanes.values()) yield* queue
+    for (const claims of this.held.values()) yield* claims
+    for (const family of this.gated) yield* family.blocked!
+    yield* this.waiting
+    yield* this.places.waiting()
   }
 
   private familyOf(run: NewRun): Family | null {
@@ -226,7 +229,7 @@ export class Runs {
   private candidates(query: RunQuery): ReadonlyArray<Candidates> {
     if (query.ids !== undefined) {
       const { uniqueKey } = query
-      const runs = Array.from(new Set(query.ids), (id) => this.find(id)).filter((run) =>
+      const runs = Array.from(new Set(query.ids), (id) => this.byId.get(id)).filter((run) =>
         run !== undefined && (uniqueKey === undefined || this.uniqueKeys.get(uniqueKey) === run)
       ) as ReadonlyArray<RunEntry>
       return [{ runs, latest: Infinity }]
@@ -237,11 +240,11 @@ export class Runs {
     }
     if (query.job !== undefined) {
       return Array.from(this.families.of(query.job, query.incarnation)).flatMap((family) => [
-        { runs: family.going ?? [], latest: Infinity },
-        { runs: family.endedRuns(), latest: Infinity }
+        { runs: chain(family.going), latest: Infinity },
+        { runs: chain(family.ended), latest: Infinity }
       ])
     }
-    const going = { runs: this.going.values(), latest: Infinity }
+    const going = { runs: this.going(), latest: Infinity }
     if (query.outcomes !== undefined) return this.history.candidates()
     if (query.going === undefined) return [going, ...this.history.candidates()]
     return query.going ? [going] : this.history.candidates()
@@ -249,14 +252,13 @@ export class Runs {
 
   private record(settlement: Settlement, now: number, hints: Hints): Settled {
     const { fence, next } = settlement
-    const run = this.find(settlement.run)
+    const run = this.byId.get(settlement.run)
     if (run === undefined || run.row.fence !== fence) return "stale"
     if (run.row.state !== "running") return "already"
     const { row } = run
     switch (next._tag) {
       case "Done": {
-        const { attempt, attempts, finished, outcome, result, started } = next
-        this.end(run, { attempt, attempts, finished, outcome, result, started }, hints)
+        this.end(run, next, hints)
         break
       }
       case "Retry": {
@@ -265,10 +267,16 @@ export class Runs {
           this.end(run, { ...cancelled(row.cancel, now), started, attempt, attempts }, hints)
           return "cancelled"
         }
-        const state = stateAt(readyAt, now)
-        const orderAt = state === "ready" ? readyAt - row.boost : null
-        this.move(run, { ...row, state, orderAt, readyAt, node: null, started, attempt, attempts })
-        if (state === "waiting") this.vacate(run, hints)
+        this.exit(run)
+        row.state = stateAt(readyAt, now)
+        row.orderAt = row.state === "ready" ? readyAt - row.boost : null
+        row.readyAt = readyAt
+        row.node = null
+        row.started = started
+        row.attempt = attempt
+        row.attempts = attempts
+        this.enter(run)
+        if (row.state === "waiting") this.vacate(run, hints)
         hints.ready = true
         break
       }
@@ -284,17 +292,11 @@ export class Runs {
     return "ok"
   }
 
-  private move(run: RunEntry, row: RunRow): void {
-    this.exit(run)
-    run.row = row
-    this.enter(run)
-  }
-
   private letIn(run: RunEntry, now: number, hints: Hints): void {
     const { family, row } = run
-    this.going.set(row.id, run)
+    this.byId.set(row.id, run)
     if (row.uniqueKey !== null) this.uniqueKeys.set(row.uniqueKey, run)
-    if (family !== null) (family.going ??= new Set()).add(run)
+    family?.began(run)
     if (row.serial !== null && family !== null && family.admitted >= row.serial) {
       run.isBehind = true
       this.enter(run)
@@ -304,10 +306,13 @@ export class Runs {
 
   /** Past its family's gate: to wait for its instant, or to take its places and stand in its lane's queue. */
   private admit(run: RunEntry, now: number, from: number): void {
+    const { row } = run
     run.isBehind = false
-    if (stateAt(run.row.readyAt, now) === "waiting") run.row = { ...run.row, state: "waiting", orderAt: null }
-    else {
-      run.rank = from - run.row.boost
+    if (stateAt(row.readyAt, now) === "waiting") {
+      row.state = "waiting"
+      row.orderAt = null
+    } else {
+      run.rank = from - row.boost
       this.seat(run)
     }
     this.enter(run)
@@ -317,7 +322,8 @@ export class Runs {
   private seat(run: RunEntry): void {
     const { row } = run
     const isReady = row.limits.length === 0 || this.places.take(run)
-    run.row = { ...row, state: isReady ? "ready" : "blocked", orderAt: isReady ? run.rank : null }
+    row.state = isReady ? "ready" : "blocked"
+    row.orderAt = isReady ? run.rank : null
   }
 
   /** Gives its places back. */
@@ -345,6 +351,7 @@ export class Runs {
         return this.waiting.add(run)
       case "blocked":
         if (!run.isBehind) return this.places.enqueue(run)
+        this.gated.add(run.family!)
         return (run.family!.blocked ??= new Heap<RunEntry>(({ row }) => row.planned, hasLesserId)).add(run)
       case "running": {
         let claims = this.held.get(row.node!)
@@ -368,7 +375,9 @@ export class Runs {
       case "blocked": {
         if (!run.isBehind) return this.places.dequeue(run)
         run.family!.blocked!.remove(run)
-        if (run.family!.blocked!.size === 0) run.family!.blocked = undefined
+        if (run.family!.blocked!.size > 0) return
+        run.family!.blocked = undefined
+        this.gated.delete(run.family!)
         return
       }
       case "running": {
@@ -390,20 +399,37 @@ export class Runs {
   /** Hands a claim back: the run stands where it stood in its queue. */
   private requeue(run: RunEntry, fence: number, hints: Hints): void {
     const { row } = run
-    const orderAt = (row.readyAt ?? row.planned) - row.boost
-    this.move(run, { ...row, state: "ready", orderAt, fence, node: null, claimed: null })
+    this.exit(run)
+    row.state = "ready"
+    row.orderAt = (row.readyAt ?? row.planned) - row.boost
+    row.fence = fence
+    row.node = null
+    row.claimed = null
+    this.enter(run)
     hints.ready = true
   }
 
   private end(run: RunEntry, ending: Ending, hints: Hints): void {
-    const expiresAt = ending.finished + run.row.retention
-    const row: RunRow = { ...run.row, ...ending, state: "done", orderAt: null, node: null, expiresAt }
-    this.move(run, row)
+    const { family, row } = run
+    const { attempt, attempts, cancel, fence, finished, outcome, result, started } = ending
+    this.exit(run)
+    row.state = "done"
+    row.orderAt = null
+    row.node = null
+    row.outcome = outcome
+    row.finished = finished
+    row.expiresAt = finished + row.retention
+    if (attempt !== undefined) row.attempt = attempt
+    if (attempts !== undefined) row.attempts = attempts
+    if (cancel !== undefined) row.cancel = cancel
+    if (fence !== undefined) row.fence = fence
+    if (result !== undefined) row.result = result
+    if (started !== undefined) row.started = started
+    this.enter(run)
     this.vacate(run, hints)
-    this.going.delete(row.id)
     this.giveUpKey(run)
     hints.settled.push(row.id)
-    if (run.family !== null) hints.freed.add(run.family)
+    if (family?.blocked !== undefined) hints.freed.add(family)
   }
 
   /** Lets blocked runs move up where runs have ended, or given their places back; once in a verb, when all of them have. */
@@ -455,7 +481,7 @@ const plannedBefore = (a: RunEntry, b: RunEntry): boolean =>
   a.row.planned < b.row.planned || (a.row.planned === b.row.planned && a.row.id < b.row.id)
 
 /** A run before it is let in anywhere. */
-const blocked = (run: NewRun): RunRow => ({
+const blocked = (run: NewRun): OwnRow => ({
   id: run.id,
   job: run.job,
   incarnation: run.incarnation,
