@@ -140,10 +140,19 @@ const instant = (millis: number | null) => millis === null ? undefined : DateTim
  * @category conversions
  * @since 0.1.0
  */
-export const fromRow = (row: JobRow, registry: Trigger.Registry, store: string): Job => {
-  const trigger = Trigger.decode(row.trigger, registry)
+export const fromRow = (
+  row: JobRow,
+  registry: Trigger.Registry,
+  store: string,
+  /** The trigger, where it is at hand. */
+  known?: Trigger.Trigger
+): Job => {
+  const trigger = known === undefined ? Trigger.decode(row.trigger, registry) : Result.succeed(known)
   const policy = Policy.decode(row.policy)
   const pause = pauseOf(row)
+  // Of many jobs these are the same: an instant is the dearest part of a view.
+  const created = DateTime.makeUnsafe(row.created)
+  const next = instant(row.nextNominal)
   const unreadable = Result.isFailure(trigger)
     ? `trigger: ${trigger.failure.message}`
     : Option.isNone(policy)
@@ -161,15 +170,15 @@ export const fromRow = (row: JobRow, registry: Trigger.Registry, store: string):
     state: unreadable === undefined || isElsewhere(trigger) ? row.state : "quarantined",
     pause: row.state === "paused" ? pause : undefined,
     problem: row.state === "quarantined" ? pause?.reason ?? unreadable : unreadable,
-    next: instant(row.nextNominal),
-    due: row.state === "active" ? instant(row.nextDue) : undefined,
+    next,
+    due: row.state !== "active" ? undefined : row.nextDue === row.nextNominal ? next : instant(row.nextDue),
     exceptions: exceptionsOf(row),
     cursor: instant(row.cursor),
-    anchor: DateTime.makeUnsafe(row.anchor),
+    anchor: row.anchor === row.created ? created : DateTime.makeUnsafe(row.anchor),
     tags: parseJson(row.tags) as ReadonlyArray<string>,
     metadata: parseJson(row.metadata) as { readonly [key: string]: unknown },
-    created: DateTime.makeUnsafe(row.created),
-    updated: DateTime.makeUnsafe(row.updated)
+    created,
+    updated: row.updated === row.created ? created : DateTime.makeUnsafe(row.updated)
   }
 }
 

@@ -225,6 +225,8 @@ export interface Trigger extends Schedule.Schedule<DateTime.Utc>, Equal.Equal, I
   readonly text: string
   /** @internal What the names in the specification mean. */
   readonly registry: Registry.Registry
+  /** @internal Whether there are any. */
+  readonly refers: boolean
 }
 
 /**
@@ -296,11 +298,19 @@ class Impl {
   readonly #occurrences: Occurrences
   readonly #text: string
   readonly #registry: Registry.Registry
-  constructor(spec: TriggerSpec, text: string, occurrences: Occurrences, registry: Registry.Registry) {
+  readonly #refers: boolean
+  constructor(
+    spec: TriggerSpec,
+    text: string,
+    occurrences: Occurrences,
+    registry: Registry.Registry,
+    refers: boolean
+  ) {
     this.spec = spec
     this.#occurrences = occurrences
     this.#text = text
     this.#registry = registry
+    this.#refers = refers
   }
   get [TypeId](): typeof TypeId {
     return TypeId
@@ -313,6 +323,9 @@ class Impl {
   }
   get registry(): Registry.Registry {
     return this.#registry
+  }
+  get refers(): boolean {
+    return this.#refers
   }
   /** Tells the type of a jittered trigger, which no combinator takes. */
   get ["~jittered"](): boolean {
@@ -366,6 +379,20 @@ const unresolved = (error: TriggerError): Occurrences => {
   return { next: refuse, previous: refuse, count: refuse }
 }
 
+/** How deep specifications may lie within each other. */
+const maxDepth = 64
+
+const isDeeperThan = (levels: number, data: unknown): boolean =>
+  typeof data === "object" && data !== null &&
+  (levels === 0 || Object.values(data).some((value) => isDeeperThan(levels - 1, value)))
+
+/** What is made is refused like what is read: a deeper trigger could be stored, and read back by nobody. */
+const refuseDeep = (data: unknown): void => {
+  if (!isDeeperThan(maxDepth, data)) return
+  const expected = `triggers nested no deeper than ${maxDepth} levels`
+  throw new TriggerError({ reason: "spec", field: "spec", value: "a deeper one", expected })
+}
+
 /**
  * Makes a trigger of its specification; throws a `TriggerError` when that cannot be read or can never fire, and, unless
  * `unknown` is kept, when it refers to what the registry does not know.
@@ -375,6 +402,7 @@ const make = (given: TriggerSpec, registry = Registry.empty, unknown: "keep" | "
   const text = JSON.stringify(spec)
   const known = recall(text, registry)
   if (known !== undefined) return known
+  refuseDeep(spec)
   let refers = false
   let occurrences: Occurrences
   try {
@@ -390,10 +418,10 @@ const make = (given: TriggerSpec, registry = Registry.empty, unknown: "keep" | "
     occurrences = compiled
   } catch (error) {
     if (unknown === "refuse" || !(error instanceof TriggerError) || error.reason !== "unknown") throw error
-    return fromParts(spec, text, unresolved(error), registry)
+    return fromParts(spec, text, unresolved(error), registry, true)
   }
   // what refers to nothing by name is the same in every registry
-  const self = fromParts(spec, text, occurrences, refers ? registry : Registry.empty)
+  const self = fromParts(spec, text, occurrences, refers ? registry : Registry.empty, refers)
   if (refers) Registry.cacheOf(registry).set(text, self)
   else interned.set(text, self)
   return self
@@ -407,9 +435,10 @@ const fromParts = (
   spec: TriggerSpec,
   text: string,
   occurrences: Occurrences,
-  registry: Registry.Registry
+  registry: Registry.Registry,
+  refers: boolean
 ): Trigger => {
-  return Object.freeze(new Impl(freeze(spec), text, occurrences, registry)) as unknown as Trigger // a Schedule by its prototype
+  return Object.freeze(new Impl(freeze(spec), text, occurrences, registry, refers)) as unknown as Trigger // a Schedule by its prototype
 }
 
 /** What the names in all these triggers mean. */
@@ -1410,7 +1439,7 @@ export const resolve = (self: Trigger, registry: Registry.Registry): Result.Resu
 export const calendarVersions = (
   self: Trigger,
   registry: Registry.Registry = self.registry
-): { readonly [name: string]: string | undefined } => Registry.calendarVersions(self.spec, registry)
+): { readonly [name: string]: string | undefined } => self.refers ? Registry.calendarVersions(self.spec, registry) : {}
 
 // -----------------------------------------------------------------------------
 // instants
@@ -1898,19 +1927,9 @@ export const encode = (self: Trigger): string => self.text
 
 const decodeSpec = Schema.decodeUnknownResult(TriggerSpec, { onExcessProperty: "error" })
 
-/** How deep specifications may lie within each other. */
-const maxDepth = 64
-
-const isDeeperThan = (levels: number, data: unknown): boolean =>
-  typeof data === "object" && data !== null &&
-  (levels === 0 || Object.values(data).some((value) => isDeeperThan(levels - 1, value)))
-
 /** Makes a trigger of data that nobody has looked at yet. */
 const fromUnknown = (data: unknown, registry: Registry.Registry): Trigger => {
-  if (isDeeperThan(maxDepth, data)) {
-    const expected = `triggers nested no deeper than ${maxDepth} levels`
-    throw new TriggerError({ reason: "spec", field: "spec", value: "a deeper one", expected })
-  }
+  refuseDeep(data)
   const spec = decodeSpec(data)
   if (Result.isFailure(spec)) {
     throw new TriggerError({ reason: "spec", field: "spec", value: show(data), expected: spec.failure.message })

@@ -341,6 +341,17 @@ describe("bad input", () => {
       }))
       assert.isTrue(Exit.isFailure(exit) && Cause.squash(exit.cause) === bug)
     }))
+
+  it("refuses to make what nobody could read back", () => {
+    const nested = (levels: number) => {
+      let trigger = Trigger.cron("*/5 * * * *")
+      for (let i = 0; i < levels; i++) trigger = i % 2 === 0 ? Trigger.limit(trigger, 9) : Trigger.offset(trigger, 1)
+      return trigger
+    }
+    const deepest = nested(60)
+    assert.strictEqual(Result.getOrUndefined(Trigger.decode(Trigger.encode(deepest))), deepest)
+    assert.throws(() => nested(70), /no deeper than 64 levels/)
+  })
 })
 
 describe("types", () => {

@@ -54,6 +54,8 @@ export const knownTrigger = (
       })
     )
   }
+  // One that refers to nothing by name is what anybody reads back.
+  if (!trigger.refers) return Exit.succeed(trigger)
   const known = Trigger.decode(Trigger.encode(trigger), registry)
   return Result.isSuccess(known) ? Exit.succeed(known.success) : Exit.fail(
     new InvalidOption({

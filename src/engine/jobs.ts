@@ -54,6 +54,12 @@ export const schedule = Effect.fnUntraced(function*(core: Core, task: Task.Any, 
   return yield* conflict(core, definition, defined, row)
 })
 
+/** A job as it is stored, and its trigger, where that need not be read. */
+interface Scheduled {
+  readonly row: JobStore.JobRow
+  readonly trigger: Trigger.Trigger | undefined
+}
+
 /** Adds many jobs of one task in one transaction; conflicts are then handled one by one. */
 export const scheduleAll = Effect.fnUntraced(
   function*(core: Core, task: Task.Any, given: ReadonlyArray<Definition>) {
@@ -62,12 +68,16 @@ export const scheduleAll = Effect.fnUntraced(
     const all: Array<Planned> = []
     for (const one of given) all.push(yield* planned(core, task, one, at, fresh))
     const answers = yield* core.store.insertJobs(all.map(({ row }) => row))
-    const result: Array<JobStore.JobRow> = []
+    const result: Array<Scheduled> = []
     const inserted: Array<JobStore.JobRow> = []
     for (let i = 0; i < all.length; i++) {
       const { defined, definition, row } = all[i]!
-      if (answers[i] === "inserted") inserted.push(row)
-      result.push(answers[i] === "exists" ? yield* conflict(core, definition, defined, row) : row)
+      if (answers[i] === "exists") {
+        result.push({ row: yield* conflict(core, definition, defined, row), trigger: undefined })
+        continue
+      }
+      inserted.push(row)
+      result.push({ row, trigger: definition.trigger })
     }
     yield* onceCommitted(core, () => tellAdded(core, inserted))
     return result

@@ -101,7 +101,13 @@ export const make = (core: Core) => {
   const verbs = inTimeOf(core, {
     schedule: (task: Task.Any, definition: Definition) => changed(Jobs.schedule(core, task, definition)),
     scheduleAll: (task: Task.Any, definitions: ReadonlyArray<Definition>) =>
-      Effect.tap(Effect.map(Jobs.scheduleAll(core, task, definitions), (rows) => rows.map(viewed)), core.reacted),
+      Effect.tap(
+        Effect.map(
+          Jobs.scheduleAll(core, task, definitions),
+          (jobs) => jobs.map(({ row, trigger }) => Job.fromRow(row, core.registry, core.name, trigger))
+        ),
+        core.reacted
+      ),
     enqueue: (task: Task.Any, request?: Runs.Request) =>
       Effect.tap(Runs.enqueue(core, task, request ?? {}), core.reacted),
     enqueueAll: (task: Task.Any, requests: ReadonlyArray<Runs.Request>) =>
