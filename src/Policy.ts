@@ -423,7 +423,7 @@ const isRare = (key: Given): boolean => key === "concurrency" || key === "rate" 
  */
 export const decode = (text: string): Option.Option<Policy> => {
   const known = decoded.get(text)
-  if (known !== undefined) return Option.some(known)
+  if (known !== undefined) return known
   let parsed: unknown
   try {
     parsed = JSON.parse(text)
@@ -434,10 +434,10 @@ export const decode = (text: string): Option.Option<Policy> => {
   const policy = decodeText(JSON.stringify({ ...defaults, ...parsed }))
   if (Option.isSome(policy)) {
     if (decoded.size >= 1024) decoded.clear()
-    decoded.set(text, policy.value)
+    decoded.set(text, policy)
   }
   return policy
 }
 
 /** Few policies are in use, however many jobs: planning decodes each text once. */
-const decoded = new Map<string, Policy>()
+const decoded = new Map<string, Option.Option<Policy>>()

@@ -117,21 +117,16 @@ const begin = (core: Core, running: Running): void => {
     onFailure: (cause) => failed(core, running, codecs, cause)
   })
   const context = Context.add(served.context, CurrentRun, current)
-  const fiber = Effect.runForkWith(context)(
-    Effect.ensuring(Effect.suspend(() => running.executor.execute(row, body)), Effect.suspend(() => current.logged))
-  )
+  const fiber = Effect.runForkWith(context)(Effect.suspend(() => running.executor.execute(row, body)))
   running.fiber = fiber
   // The order to stop may have come out of the handler's own first steps.
   if (wasStopped(running)) fiber.interruptUnsafe()
-  fiber.addObserver((exit) =>
-    conclude(
-      core,
-      running,
-      policy,
-      started,
-      Exit.isSuccess(exit) ? exit.value : { ended: interrupted(exit.cause, running) }
-    )
-  )
+  fiber.addObserver((exit) => {
+    const judged = Exit.isSuccess(exit) ? exit.value : { ended: interrupted(exit.cause, running) }
+    const { logged } = current
+    if (logged === undefined) conclude(core, running, policy, started, judged)
+    else core.background(Effect.ensuring(logged, Effect.sync(() => conclude(core, running, policy, started, judged))))
+  })
 }
 
 const wasStopped = (running: Running): boolean => running.stop !== undefined
@@ -424,9 +419,9 @@ class Current implements Context.Service.Shape<typeof CurrentRun> {
   get log(): (message: string) => Effect.Effect<void> {
     return (message) => Effect.sync(() => (this.#logbook ??= new Logbook(this.#core, this.#running.row)).add(message))
   }
-  /** Returns when what was logged is with the store. */
-  get logged(): Effect.Effect<void> {
-    return this.#logbook === undefined ? Effect.void : this.#logbook.kept
+  /** Returns when what was logged is with the store; `undefined` where nothing was. */
+  get logged(): Effect.Effect<void> | undefined {
+    return this.#logbook?.kept
   }
   get snooze(): (duration: Duration.Input) => Effect.Effect<never> {
     const running = this.#running

@@ -19,17 +19,21 @@ interface Share {
   readonly rows: Array<JobStore.RunRow>
 }
 
-/** Most policies have no rate, and a text is searched sooner than it is decoded. */
-const hasRate = (row: JobStore.RunRow): boolean => row.policy.includes(`"rate":`)
-
 export const make = (core: Core) => {
   /** The last instant that this node has told for each bucket: the next ones are told later, or all would come back at once. */
   const told = new Map<string, number>()
 
   const sharesOf = (rows: ReadonlyArray<JobStore.RunRow>): ReadonlyArray<Share> => {
     const shares = new Map<string, Share>()
+    // Most policies have no rate, and a text is searched sooner than it is decoded; neighbours mostly have the same.
+    let last = ""
+    let hasRate = false
     for (const row of rows) {
-      if (!hasRate(row)) continue
+      if (row.policy !== last) {
+        last = row.policy
+        hasRate = last.includes(`"rate":`)
+      }
+      if (!hasRate) continue
       const policy = Option.getOrElse(Policy.decode(row.policy), () => Policy.defaults)
       const want = wantOf(row.task, policy)
       if (want === undefined) continue

@@ -15,17 +15,33 @@ export type Answer = JobStore.Settled | "lost" | "refused"
 /** So often the store must have refused an outcome for good, and by itself, before its run ends without it. */
 const patience = 3
 
-interface Entry {
-  /** Whose slot is to be given back; `undefined` once it was. */
-  executor: Executor.Service | undefined
+/** What a run has come to. */
+interface Outcome {
+  /** Whose slot is to be given back. */
+  readonly executor: Executor.Service
   /** `null`: there is nothing to record, only a slot to give back. */
   readonly settlement: JobStore.Settlement | null
   readonly recorded: (answer: Answer) => void
 }
 
+/** An outcome on its way to the store. */
+interface Entry extends Omit<Outcome, "executor"> {
+  /** `undefined` once the slot was given back. */
+  executor: Executor.Service | undefined
+  /** What the store has said of it. */
+  answer: Answer | undefined
+}
+
+/** One that has something to record. */
+interface Recordable extends Entry {
+  readonly settlement: JobStore.Settlement
+}
+
+const isUnanswered = (entry: Entry): entry is Recordable => entry.settlement !== null && entry.answer === undefined
+
 export interface Settler {
   /** Records an outcome, gives the run's slot back, and calls `recorded` when both are done. */
-  readonly submit: (entry: Entry) => void
+  readonly submit: (outcome: Outcome) => void
   /** Returns while outcomes are recorded; waits while the store does not take them. */
   readonly flowing: Effect.Effect<void>
   readonly isFlowing: () => boolean
@@ -72,27 +88,28 @@ export const make = (store: JobStore.Service, outage: Outage, batch: number): Se
     return release([...inHand, ...pending])
   })
 
-  /** What the store has said of those in hand. */
-  const answers = new Map<JobStore.Settlement, Answer>()
   const refusals = new Map<string, number>()
 
   /** One outcome that the store refuses for good, because it is too large for it, say, must not keep all others from being recorded. */
-  const record = (settlements: ReadonlyArray<JobStore.Settlement>): Effect.Effect<void, StoreError> =>
-    Effect.flatMap(now, (at) => store.settle({ settlements, now: at })).pipe(
-      Effect.map((told) => settlements.forEach((one, i) => answers.set(one, told[i]!))),
+  const record = (entries: ReadonlyArray<Recordable>): Effect.Effect<void, StoreError> => {
+    const settlements = entries.map(({ settlement }) => settlement)
+    return Effect.flatMap(now, (at) => store.settle({ settlements, now: at })).pipe(
+      Effect.map((told) => entries.forEach((one, i) => one.answer = told[i]!)),
       Effect.catch((error) => {
         if (error.retryable) return Effect.fail(error)
-        if (settlements.length === 1) return refuse(settlements[0]!, error)
-        const half = settlements.length >> 1
+        if (entries.length === 1) return refuse(entries[0]!, error)
+        const half = entries.length >> 1
         return Effect.flatMap(
-          Effect.exit(record(settlements.slice(0, half))),
-          (first) => Effect.andThen(record(settlements.slice(half)), first)
+          Effect.exit(record(entries.slice(0, half))),
+          (first) => Effect.andThen(record(entries.slice(half)), first)
         )
       })
     )
+  }
 
   /** Not at the first word: what the store takes to be for good may pass all the same. */
-  const refuse = Effect.fnUntraced(function*(settlement: JobStore.Settlement, error: StoreError) {
+  const refuse = Effect.fnUntraced(function*(entry: Recordable, error: StoreError) {
+    const { settlement } = entry
     const { next, run } = settlement
     const times = (refusals.get(run) ?? 0) + 1
     refusals.set(run, times)
@@ -112,18 +129,16 @@ export const make = (store: JobStore.Service, outage: Outage, batch: number): Se
       }
     }
     const [answer] = yield* store.settle({ settlements: [instead], now: at })
-    answers.set(settlement, answer === "ok" ? "refused" : answer!)
+    entry.answer = answer === "ok" ? "refused" : answer!
     yield* Effect.logError(
       `effect-scheduler: the store refuses the outcome of run ${run} (${error.message}); it is recorded as died`
     )
   })
 
   const write = Effect.gen(function*() {
-    const settlements: Array<JobStore.Settlement> = []
-    for (const { settlement } of inHand) if (settlement !== null) settlements.push(settlement)
-    if (settlements.length > 0) {
+    if (inHand.some(isUnanswered)) {
       const rest = Effect.suspend(() => {
-        const unanswered = settlements.filter((one) => !answers.has(one))
+        const unanswered = inHand.filter(isUnanswered)
         return unanswered.length === 0 ? Effect.void : record(unanswered)
       })
       yield* Effect.raceFirst(outage.rideOut(Effect.tapError(rest, () => stall)), hopeless.await)
@@ -132,17 +147,15 @@ export const make = (store: JobStore.Service, outage: Outage, batch: number): Se
     const entries = inHand
     inHand = []
     yield* release(entries)
-    const told = new Map(answers)
-    answers.clear()
-    for (const { recorded, settlement } of entries) {
-      if (settlement !== null) refusals.delete(settlement.run)
-      recorded(settlement === null ? "ok" : told.get(settlement) ?? "lost")
+    for (const { answer, recorded, settlement } of entries) {
+      if (settlement !== null && refusals.size > 0) refusals.delete(settlement.run)
+      recorded(settlement === null ? "ok" : answer ?? "lost")
     }
   })
 
   return {
-    submit: (entry) => {
-      pending.push(entry)
+    submit: ({ executor, recorded, settlement }) => {
+      pending.push({ executor, settlement, recorded, answer: undefined })
       empty.closeUnsafe()
       wake.openUnsafe()
     },
