@@ -155,7 +155,13 @@ const start = Effect.fnUntraced(function*(
   yield* begin(vital, "heartbeat", lease.loop)
   yield* begin(roles, "listener", listener(core))
   // What a process that died on this host held is taken over at once.
-  if (store.capabilities.shared) yield* begin(roles, "first reap", Effect.andThen(reap(core, false), Effect.never))
+  if (store.capabilities.shared) {
+    yield* begin(
+      roles,
+      "first reap",
+      Effect.andThen(reap(core, () => false), Effect.never)
+    )
+  }
   yield* begin(roles, "planner", planner(core))
   if (store.capabilities.durability !== "none") {
     yield* begin(roles, "replanner", Effect.andThen(replan(core), Effect.never))

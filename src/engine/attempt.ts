@@ -27,6 +27,7 @@ import { codecsOf, type TaskCodecs } from "./codecs.ts"
 import { complete } from "./completion.ts"
 import { type Core, type Running, wakeWorkers } from "./core.ts"
 import { followed, followers, followRuns } from "./following.ts"
+import { isWithin } from "./heartbeat.ts"
 import { Logbook } from "./logbook.ts"
 import { pauseAfterFailures } from "./pausing.ts"
 import { quarantineJob } from "./quarantine.ts"
@@ -77,7 +78,7 @@ export const startAttempt = (core: Core, running: Running): void => {
 const beginLate = (core: Core, running: Running): void => {
   const at = core.clock.currentTimeMillisUnsafe()
   const { beat, lease } = core.settings
-  if (running.stop !== undefined || at - (running.row.claimed ?? at) < lease - beat) return begin(core, running)
+  if (running.stop !== undefined || isWithin(lease - beat, running.row.claimed ?? at, at)) return begin(core, running)
   const policy = Option.getOrElse(Policy.decode(running.row.policy), () => Policy.defaults)
   conclude(core, running, policy, null, { ended: { _tag: "Snoozed", until: at } })
 }

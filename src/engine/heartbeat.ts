@@ -24,6 +24,9 @@ export interface Lease {
   readonly loop: Effect.Effect<never>
 }
 
+/** Whether less than so much time has passed. Where the clock was set back meanwhile nobody can tell, and so it is not. */
+export const isWithin = (millis: number, since: number, at: number): boolean => at >= since && at - since < millis
+
 export const make = (core: Core): Lease => {
   const { settings, store } = core
   if (!store.capabilities.shared) {
@@ -57,7 +60,8 @@ export const make = (core: Core): Lease => {
     inDoubt = false
     const expected = new Map(core.running)
     const { at, held } = yield* core.outage.rideOut(renew)
-    beatenAt = Math.max(beatenAt, at)
+    // Of two beats the later one counts, whichever is answered last. One from the future says that the clock was set back since.
+    beatenAt = beatenAt > (yield* now) ? at : Math.max(beatenAt, at)
     const claims = new Map(held.map((claim) => [claim.run, claim]))
     for (const [id, running] of expected) {
       const claim = claims.get(id)
@@ -69,7 +73,7 @@ export const make = (core: Core): Lease => {
     const stray = held.filter((claim) => !expected.has(claim.run) && !core.running.has(claim.run))
     const since = (claim: JobStore.Held) => {
       const seen = unknown.get(claim.run)
-      return seen?.fence === claim.fence ? seen.since : at
+      return seen?.fence === claim.fence ? Math.min(seen.since, at) : at
     }
     const again = stray.filter((claim) => at - since(claim) >= settings.beat)
     unknown = new Map(stray.map((claim) => [claim.run, { fence: claim.fence, since: since(claim) }]))
@@ -98,8 +102,8 @@ export const make = (core: Core): Lease => {
   )
 
   return {
-    holds: (at) => at - beatenAt < settings.beat,
-    covers: (asked, at) => at - asked < settings.beat,
+    holds: (at) => isWithin(settings.beat, beatenAt, at),
+    covers: (asked, at) => isWithin(settings.beat, asked, at),
     doubt: Effect.sync(() => {
       inDoubt = true
       core.holdWake.openUnsafe()
