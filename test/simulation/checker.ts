@@ -69,6 +69,8 @@ export class Checker {
   private readonly survivors = new Set<string>()
   /** What runs that go again had come to before, and what called for followers then. */
   private readonly earlier = new Map<string, Array<string>>()
+  /** How far the clock on the wall was set. */
+  private offset = 0
   private readonly watches: ReadonlyArray<Watch>
 
   constructor(enumerate: Enumerate, going: Scene["going"]) {
@@ -80,7 +82,12 @@ export class Checker {
   see(happening: Happening, at: number): void {
     this.census.see(happening)
     this.look(happening, at)
-    for (const watch of this.watches) watch.see(happening, at)
+    if (happening._tag === "stepped") this.offset += happening.by
+    // What was on its way when the clock was set back comes from the future.
+    if (happening._tag === "stepped" && happening.by < 0) {
+      for (const [node, since] of this.healthy) this.healthy.set(node, Math.max(since, at + grace))
+    }
+    for (const watch of this.watches) watch.see(happening, at + this.offset)
   }
 
   private look(happening: Happening, at: number): void {

@@ -11,19 +11,34 @@ export interface Link {
   cut: boolean
   /** Calls may fail, replies may be lost or late, hints may be lost or repeated. */
   flaky: boolean
+  /** Calls and replies take their time, up to more than a lease. */
+  slow: boolean
   /** The process is dead: whatever is left of it talks to nobody. */
   dead: boolean
 }
 
+export type Weather = Partial<Pick<Link, "cut" | "flaky" | "slow">>
+
 const failed = (verb: string) => new SchedulerError.StoreError({ verb, retryable: true, message: "the link" })
 
 /** The longest that a call or a reply may take, in milliseconds. */
-export const slowest = 12_000
+const late = 12_000
+
+/** And on a slow way: longer than a lease. */
+export const slowest = 25_000
+
+/** More often longer than a beat. */
+const paces = [500, 6_000, 6_000, slowest]
 
 export const link = (store: JobStore.Service, random: Random): Link => {
-  const state: Link = { store, cut: false, flaky: false, dead: false }
+  const state: Link = { store, cut: false, flaky: false, slow: false, dead: false }
+  const pace = random.fork("pace")
   const way = Effect.suspend(() =>
-    state.flaky && random.chance(0.04) ? Effect.sleep(random.int(1, random.chance(0.3) ? slowest : 500)) : Effect.void
+    state.slow && pace.chance(0.5)
+      ? Effect.sleep(pace.int(1, pace.pick(paces)))
+      : state.flaky && random.chance(0.04)
+      ? Effect.sleep(random.int(1, random.chance(0.3) ? late : 500))
+      : Effect.void
   )
   const through = <A>(name: string, verb: Effect.Effect<A, SchedulerError.StoreError>, nothing: A) =>
     Effect.gen(function*() {

@@ -5,14 +5,17 @@ import { Cause, Clock, Effect, Exit, Fiber, Layer, Random as EffectRandom, Scope
 import { Executor, FiberExecutor, JobStore, MemoryJobStore, Run, Scheduler } from "effect-scheduler"
 import { TestClock } from "effect/testing"
 import { counting } from "../support/counting.ts"
+import { wall } from "../support/wall.ts"
 import { Refused, Retried, Work } from "../support/world.ts"
 import { cancelling } from "./actors/cancelling.ts"
 import { redriving } from "./actors/redriving.ts"
 import { requesting } from "./actors/requesting.ts"
+import { setting } from "./actors/setting.ts"
+import { slowing } from "./actors/slowing.ts"
 import { snoozing } from "./actors/snoozing.ts"
 import { Checker, describe } from "./checker.ts"
 import { type Happening, recorded } from "./history.ts"
-import { type Link, link } from "./link.ts"
+import { link, slowest, type Weather } from "./link.ts"
 import { follow, policyOf } from "./policies.ts"
 import { random } from "./random.ts"
 import type { Actor, Call, Node, Stage } from "./stage.ts"
@@ -44,7 +47,7 @@ const times = {
 } as const
 
 /** All who take part besides those who do everything. */
-export const everybody: ReadonlyArray<Actor> = [redriving, requesting, cancelling, snoozing]
+export const everybody: ReadonlyArray<Actor> = [redriving, requesting, cancelling, setting, slowing, snoozing]
 
 export const simulate = Effect.fnUntraced(function*(
   { actors = everybody, broken = (store) => store, minutes, seed }: Options
@@ -56,6 +59,7 @@ export const simulate = Effect.fnUntraced(function*(
   const checker = new Checker(enumerate, () => Effect.runSync(memory.runs({ going: true, limit: 1_000_000 })))
   const steps: Array<string> = []
   const clock = yield* Clock.Clock
+  const { clock: wallClock, now: onTheWall, set } = wall(clock)
   const see = (happening: Happening): void => {
     const at = clock.currentTimeMillisUnsafe()
     steps.push(`${at} ${describe(happening)}`)
@@ -104,7 +108,7 @@ export const simulate = Effect.fnUntraced(function*(
       Layer.provide([Work.toLayer(handler), Retried.toLayer(handler)]),
       Layer.provide([Layer.succeed(Executor.Executor, executor), Layer.succeed(JobStore.JobStore, here.store)])
     )
-    const context = yield* Layer.buildWithScope(layer, scope)
+    const context = yield* Effect.provideService(Layer.buildWithScope(layer, scope), Clock.Clock, wallClock)
     const scheduler = yield* Effect.provideContext(Scheduler.Scheduler, context)
     const node: Node = { name: scheduler.node, scheduler, link: here, scope, free }
     nodes.push(node)
@@ -124,10 +128,13 @@ export const simulate = Effect.fnUntraced(function*(
     return stop(node)
   }
 
-  const weather = (node: Node, state: Partial<Pick<Link, "cut" | "flaky">>) => {
+  const weather = (node: Node, state: Weather) => {
+    const wasSlow = node.link.slow
     Object.assign(node.link, state)
-    const well = !node.link.cut && !node.link.flaky
-    see({ _tag: "healthy", node: node.name, since: well ? clock.currentTimeMillisUnsafe() : undefined })
+    const well = !node.link.cut && !node.link.flaky && !node.link.slow
+    // What is on a slow way stays on it.
+    const since = clock.currentTimeMillisUnsafe() + (wasSlow ? slowest : 0)
+    see({ _tag: "healthy", node: node.name, since: well ? since : undefined })
   }
 
   /** A caller that removes a job, and tells when it has come back. */
@@ -138,17 +145,22 @@ export const simulate = Effect.fnUntraced(function*(
     if (Exit.isSuccess(exit) && !node.link.dead) see({ _tag: "removed", by, own, abandoned: exit.value.abandoned })
   })
 
+  /** As a caller on the machine asks, who does not mind what comes of it. */
+  const onWall = (verb: Effect.Effect<unknown, unknown>) =>
+    Effect.provideService(Effect.ignore(verb), Clock.Clock, wallClock)
+
   const call = Effect.fnUntraced(function*(node: Node, what: string, verb: Effect.Effect<unknown, unknown>) {
     steps.push(`${clock.currentTimeMillisUnsafe()} ${node.name} ${what}`)
     checker.census.count(`call: ${what.replace(/\b(job|caller )?\d+\b/g, "#")}`)
-    calls.push({ what, node: node.name, fiber: yield* Effect.forkChild(Effect.exit(verb), { startImmediately: true }) })
+    const told = Effect.provideService(Effect.exit(verb), Clock.Clock, wallClock)
+    calls.push({ what, node: node.name, fiber: yield* Effect.forkChild(told, { startImmediately: true }) })
   })
 
   const anything = Effect.gen(function*() {
     const node = choices.pick(nodes)
     const { scheduler } = node
     const id = `job${choices.int(1, 5)}`
-    const now = clock.currentTimeMillisUnsafe()
+    const now = onTheWall()
     const dice = choices.int(0, 99)
     if (dice < 25) {
       const { task, ...policy } = policyOf(seed, id)
@@ -193,7 +205,12 @@ export const simulate = Effect.fnUntraced(function*(
   const stage: Stage = {
     seed,
     nodes,
-    now: () => clock.currentTimeMillisUnsafe(),
+    now: onTheWall,
+    set: (by) => {
+      set(by)
+      see({ _tag: "stepped", by })
+    },
+    weather: (node, state) => Effect.sync(() => weather(node, state)),
     fresh: () => ++told,
     see,
     stored: memory,
@@ -212,18 +229,18 @@ export const simulate = Effect.fnUntraced(function*(
   // All becomes well, and quiet.
   if (checker.violations.length === 0) {
     yield* start
-    for (const { node } of closing) if (!node.link.dead) weather(node, { cut: false, flaky: false })
+    for (const { node } of closing) if (!node.link.dead) weather(node, { cut: false, flaky: false, slow: false })
     for (const node of nodes) {
-      weather(node, { cut: false, flaky: false })
+      weather(node, { cut: false, flaky: false, slow: false })
       yield* node.scheduler.resumeNode
     }
     yield* TestClock.adjust("2 minutes")
     const { scheduler } = nodes[nodes.length - 1]!
     for (const { id } of yield* memory.jobs({ limit: 100 })) {
-      yield* Effect.ignore(scheduler.resume(id, { catchUp: choices.chance(0.5) }))
+      yield* onWall(scheduler.resume(id, { catchUp: choices.chance(0.5) }))
     }
     yield* TestClock.adjust("1 minute")
-    for (const { id } of yield* memory.jobs({ limit: 100 })) yield* Effect.ignore(scheduler.pause(id))
+    for (const { id } of yield* memory.jobs({ limit: 100 })) yield* onWall(scheduler.pause(id))
     yield* TestClock.adjust("20 minutes")
     // What nobody was left to say of an end is said by the next that starts.
     yield* start
@@ -235,7 +252,7 @@ export const simulate = Effect.fnUntraced(function*(
       jobs,
       ({ id, incarnation }) => memory.verdicts({ job: id, incarnation, limit: 1_000_000 })
     )
-    checker.finish(yield* memory.runs({ limit: 1_000_000 }), jobs, verdicts.flat(), at)
+    checker.finish(yield* memory.runs({ limit: 1_000_000 }), jobs, verdicts.flat(), onTheWall())
   }
   const violations = [...checker.violations]
   if (violations.length === 0) {

@@ -4,7 +4,7 @@
 import type { Effect, Fiber, Scope } from "effect"
 import type { JobStore, Run, Scheduler, Trigger } from "effect-scheduler"
 import type { Attempt, See } from "./history.ts"
-import type { Link } from "./link.ts"
+import type { Link, Weather } from "./link.ts"
 import type { Random } from "./random.ts"
 
 export interface Node {
@@ -18,7 +18,10 @@ export interface Node {
 export interface Stage {
   readonly seed: string
   readonly nodes: ReadonlyArray<Node>
+  /** What the clock on the wall says. */
   readonly now: () => number
+  readonly set: (by: number) => void
+  readonly weather: (node: Node, state: Weather) => Effect.Effect<void>
   /** A number that no other call has. */
   readonly fresh: () => number
   readonly see: See

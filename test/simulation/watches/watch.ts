@@ -14,6 +14,7 @@ export interface Scene {
 }
 
 export interface Watch {
+  /** `at` is what the clock on the wall says. */
   readonly see: (happening: Happening, at: number) => void
   /** What holds when all is quiet. */
   readonly finish?: (rows: ReadonlyMap<string, JobStore.RunRow>) => void
