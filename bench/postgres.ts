@@ -64,7 +64,7 @@ const clientOnly = Layer.fresh(Scheduler.layer().pipe(Layer.provide(store), Laye
 /** Starts paused: among a million jobs a start takes a second, in which it looks for those that were planned with other time-zone data. */
 const worker = Layer.fresh(
   Scheduler.layer({ tasks: [Noop], paused: true }).pipe(
-    Layer.provide([NoopLive, FiberExecutor.layer({ concurrency: 1_000 })]),
+    Layer.provide([NoopLive, FiberExecutor.layer()]),
     Layer.provide(store),
     Layer.provideMerge(client)
   )

@@ -35,8 +35,16 @@ const pass = Effect.fnUntraced(function*(core: Core, foreign: Map<string, number
   const mine = foreign.size === 0 ? due.jobs : due.jobs.filter(({ job }) => foreign.get(job.id) !== job.revision)
   if (mine.length === 0) return due.next === null ? Infinity : due.next - at
   yield* planAll(core, mine, at, foreign)
+  if (due.jobs.length < limit) yield* gather(core, at)
   return 0
 })
+
+/** Nothing more was due: what comes due in a moment is planned together. */
+const gather = (core: Core, since: number): Effect.Effect<void> =>
+  core.settings.pace === 0 ? Effect.void : Effect.flatMap(
+    now,
+    (at) => Effect.sleep(Math.min(core.settings.pace, Math.max(0, since + core.settings.pace - at)))
+  )
 
 const planAll = Effect.fnUntraced(function*(
   core: Core,

@@ -39,6 +39,11 @@ export interface Settings {
   readonly poll: number
   /** The longest that the alarm sleeps without reading the wall clock again. */
   readonly reread: number
+  /**
+   * The least time from one look at what is due to the next while each finds a little: to a database ten jobs at once are hardly more work than
+   * one. What is due after a pause is planned at once.
+   */
+  readonly pace: number
   /** How long running runs may go on when the scheduler closes. */
   readonly grace: number
   readonly planBatch: number
@@ -71,6 +76,7 @@ export const resolve = Effect.fnUntraced(function*(
     sweep: live ? 60 * 60 * 1000 : Infinity,
     poll: yield* millis("poll", shared && !capabilities.push && live ? 1_000 : Infinity),
     reread: yield* millis("reread", live ? 30_000 : Infinity),
+    pace: live && capabilities.durability !== "none" ? 20 : 0,
     grace: yield* millis("grace", live ? 30_000 : 0, 0),
     planBatch: 512,
     claimBatch: 512,

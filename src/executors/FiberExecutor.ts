@@ -14,7 +14,11 @@ import { InvalidOption } from "../SchedulerError.ts"
  * @since 0.1.0
  */
 export interface Options {
-  /** How many runs may be carried out at once. Default 100. */
+  /**
+   * How many runs may be carried out at once. Default 1,000: a fiber that waits costs a few kilobytes, and a run has its slot until its
+   * outcome is recorded, so few slots are also few records in a batch. What is scarce has a bound of its own: a smaller executor, or the policy
+   * `concurrency`, which holds for all nodes together.
+   */
   readonly concurrency?: number | undefined
   /** The name by which Tasks choose this executor. Default `"default"`. */
   readonly name?: string | undefined
@@ -25,7 +29,7 @@ export interface Options {
  * @since 0.1.0
  */
 export const make = Effect.fnUntraced(function*(options: Options = {}): Effect.fn.Return<Service, InvalidOption> {
-  const concurrency = options.concurrency ?? 100
+  const concurrency = options.concurrency ?? 1_000
   if (!Number.isSafeInteger(concurrency) || concurrency < 1) {
     return yield* new InvalidOption({
       field: "concurrency",

@@ -17,6 +17,8 @@ const { of: job } = Table.jobs
 const { of: verdict } = Table.verdicts
 const ids = [job.id]
 const advanced = [job.id, job.cursor, job.nextNominal, job.nextDue, job.state, job.updated]
+/** The same for a job that is as it was read. */
+const stepped = [...advanced, job.incarnation, job.revision]
 /** All of a row but its identity and its birth. */
 const replaced = Table.jobs.columns.filter((column) =>
   column !== job.incarnation && column !== job.revision && column !== job.created
@@ -65,11 +67,10 @@ export const make = (db: Database, admission: Admission, standings: Standings): 
   const lastColumns = sql.literal(Table.names(Table.verdicts.columns, "v"))
 
   const due = Effect.fnUntraced(function*({ limit, now }: { readonly now: number; readonly limit: number }) {
-    const rows = yield* sql`SELECT ${wanted} FROM ${jobs} j WHERE j.ns = ${ns} AND j.next_due <= ${now}
+    const later = sql`SELECT min(l.next_due) FROM ${jobs} l WHERE l.ns = ${ns} AND l.next_due > ${now}`
+    const rows = yield* sql`SELECT ${wanted}, (${later}) FROM ${jobs} j WHERE j.ns = ${ns} AND j.next_due <= ${now}
       ORDER BY j.next_due, j.id LIMIT ${limit}`.values
-    const [next] = rows.length < limit
-      ? yield* sql`SELECT min(j.next_due) FROM ${jobs} j WHERE j.ns = ${ns} AND j.next_due > ${now}`.values
-      : []
+    const next = rows.length > 0 ? rows[0]!.at(-1) : (yield* later.values)[0]?.[0]
     const due = rows.map(Table.jobs.decode)
     const going = new Map<string, Values>()
     const found = yield* forRows(
@@ -93,7 +94,7 @@ export const make = (db: Database, admission: Admission, standings: Standings): 
           ? { job, going: 0, latest: null }
           : { job, going: Number(row[2]), latest: row[3] as string }
       }),
-      next: next === undefined || next[0] === null ? null : Number(next[0])
+      next: next === null || next === undefined ? null : Number(next)
     }
   })
 
@@ -163,8 +164,29 @@ export const make = (db: Database, admission: Admission, standings: Standings): 
     yield* admission.promote(ends.filter(({ limits }) => limits.length > 0), now, hints)
   })
 
-  /** Carries out changes of distinct jobs; answers which. */
-  const carryOut = Effect.fnUntraced(function*(changes: ReadonlyArray<Change>, now: number, hints: Hints) {
+  /**
+   * Planning alone changes each job as it was read, or not at all, in one statement. Answers which; in the order of their ids, in which
+   * everybody locks.
+   */
+  const advanceAtOnce = Effect.fnUntraced(function*(changes: ReadonlyArray<Plain>) {
+    const found = yield* forRows(
+      db,
+      stepped,
+      changes.toSorted((a, b) => a.job < b.job ? -1 : 1).map((change) => [
+        ...advanceOf(change),
+        change.incarnation,
+        change.revision
+      ]),
+      (rows) =>
+        sql`${advance.head} ${rows} ${advance.tail} AND ${db.ours("t")}
+          AND t.incarnation = k.incarnation AND t.revision = k.revision RETURNING t.id`.values
+    )
+    const changed = new Set(found.map(([id]) => id))
+    return changes.map(({ job }) => changed.has(job))
+  })
+
+  /** Changes of any kind: the jobs are locked, compared and written. Answers which. */
+  const change = Effect.fnUntraced(function*(changes: ReadonlyArray<Change>) {
     const current = new Map<unknown, Values>()
     const rows = yield* forRows(
       db,
@@ -184,10 +206,11 @@ export const make = (db: Database, admission: Admission, standings: Standings): 
     const replacements: Array<Values> = []
     const renewals: Array<Values> = []
     const deletions: Array<Values> = []
-    for (const { job, update } of accepted) {
+    for (const one of accepted) {
+      const { job, update } = one
       switch (update._tag) {
         case "Advance":
-          advances.push([job, update.cursor, update.nextNominal, update.nextDue, update.state, update.updated])
+          advances.push(advanceOf(one as Plain))
           break
         case "Replace":
           replacements.push(valuesOf(replaced, job, update.row))
@@ -208,6 +231,15 @@ export const make = (db: Database, admission: Admission, standings: Standings): 
     )
     yield* forRows(db, renewed, renewals, (rows) => sql`${renew.head} ${rows} ${renew.tail} AND ${db.ours("t")}`)
     yield* forKeys(db, ids, deletions, (areDeleted) => sql`DELETE FROM ${jobs} WHERE ${areDeleted}`)
+    return answers
+  })
+
+  /** Carries out changes of distinct jobs; answers which. */
+  const carryOut = Effect.fnUntraced(function*(changes: ReadonlyArray<Change>, now: number, hints: Hints) {
+    const answers = dialect.updateYields && changes.every(isPlain)
+      ? yield* advanceAtOnce(changes)
+      : yield* change(changes)
+    const accepted = changes.filter((_, i) => answers[i])
     yield* cancelGoing(accepted, now, hints)
     const added = accepted.flatMap(({ runs }) => runs)
     yield* admission.lockPlaces(added)
@@ -233,6 +265,20 @@ export const make = (db: Database, admission: Admission, standings: Standings): 
     commit: ({ changes, now }) => changes.length === 0 ? Effect.succeed([]) : sql.withTransaction(commit(changes, now))
   }
 }
+
+/** What planning alone does. */
+type Plain = Change & { readonly update: { readonly _tag: "Advance" } }
+
+const isPlain = (change: Change): change is Plain => change.update._tag === "Advance"
+
+const advanceOf = ({ job, update }: Plain): Values => [
+  job,
+  update.cursor,
+  update.nextNominal,
+  update.nextDue,
+  update.state,
+  update.updated
+]
 
 const continues = (last: VerdictRow, row: VerdictRow): boolean =>
   row.from === last.to && row.kind === last.kind && row.reason === last.reason && row.ref === last.ref &&
