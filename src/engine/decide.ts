@@ -76,6 +76,8 @@ export interface Decision {
   readonly cancel: JobStore.CancelRequest | null
 }
 
+const noSkips: ReadonlyArray<number> = []
+
 /** Decides all that is due of a job. */
 export const decide = (
   core: Core,
@@ -85,7 +87,7 @@ export const decide = (
 ): Decision => {
   const { going, latest, now } = situation
   const planned = dueOf(row, trigger)
-  const skips = overridesOf(row).skip.toSorted((a, b) => a - b)
+  const skips = row.overrides === null ? noSkips : overridesOf(row).skip.toSorted((a, b) => a - b)
   const { occurrences } = trigger
   const timeLine = {
     occurrences,

@@ -29,9 +29,13 @@ export class Incarnations<A extends Incarnate<A>> {
     }
   }
 
-  add(record: A): void {
-    record.older = this.newest.get(record.job)
-    this.newest.set(record.job, record)
+  getOrAdd(job: string, incarnation: string, make: (job: string, incarnation: string) => A): A {
+    const head = this.newest.get(job)
+    for (let known = head; known !== undefined; known = known.older) if (known.incarnation === incarnation) return known
+    const record = make(job, incarnation)
+    record.older = head
+    this.newest.set(job, record)
+    return record
   }
 
   delete(record: A): void {

@@ -218,12 +218,7 @@ export class Runs {
 
   private familyOf(run: NewRun): Family | null {
     if (run.job === null || run.incarnation === null) return null
-    let family = this.families.get(run.job, run.incarnation)
-    if (family === undefined) {
-      family = new Family(run.job, run.incarnation)
-      this.families.add(family)
-    }
-    return family
+    return this.families.getOrAdd(run.job, run.incarnation, newFamily)
   }
 
   private candidates(query: RunQuery): ReadonlyArray<Candidates> {
@@ -466,6 +461,8 @@ export class Runs {
     hints.freed.clear()
   }
 }
+
+const newFamily = (job: string, incarnation: string): Family => new Family(job, incarnation)
 
 const isAdmitted = ({ isBehind, row }: RunEntry): boolean => row.state !== "done" && !isBehind
 

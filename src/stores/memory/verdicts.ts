@@ -21,6 +21,8 @@ class Ranges implements Slotted, Incarnate<Ranges> {
   }
 }
 
+const newRanges = (job: string, incarnation: string): Ranges => new Ranges(job, incarnation)
+
 /** How many removed jobs keep their ranges, at least; at most twice as many do. */
 const removedKept = 10_000
 
@@ -38,15 +40,13 @@ export class Verdicts {
 
   record(row: VerdictRow): void {
     if (this.keep <= 0) return
-    let ranges = this.ranges.get(row.job, row.incarnation)
-    if (ranges === undefined) {
-      ranges = new Ranges(row.job, row.incarnation)
-      ranges.rows.push(row)
-      this.ranges.add(ranges)
+    const ranges = this.ranges.getOrAdd(row.job, row.incarnation, newRanges)
+    const { rows } = ranges
+    if (rows.length === 0) {
+      rows.push(row)
       this.byAge.add(ranges)
       return
     }
-    const rows = ranges.rows
     const last = rows[rows.length - 1]!
     if (continues(last, row)) {
       const count = last.count === null || row.count === null ? null : last.count + row.count
