@@ -170,8 +170,10 @@ export class SnapshotError extends Schema.TaggedError<SnapshotError>()("Snapshot
  *
  * **Details**
  *
- * `retryable` tells whether the same call may succeed later (a lock, a lost connection, a full pool) or cannot without somebody's help
- * (a file that cannot be opened, a schema written by a newer version).
+ * `retryable` tells whether the same call may succeed later (a lock, a lost connection, a full pool, no answer within the scheduler's
+ * `storeTimeout`) or cannot without somebody's help (a file that cannot be opened, a schema written by a newer version).
+ *
+ * Where a connection is lost, or an answer, the call may have been carried out all the same.
  *
  * @category errors
  * @since 0.1.0

@@ -37,6 +37,7 @@ import { replan } from "./replan.ts"
 import * as Settings from "./settings.ts"
 import * as Settler from "./settler.ts"
 import { listener } from "./signals.ts"
+import * as Silence from "./silence.ts"
 import * as StoreTime from "./storeTime.ts"
 import { supervise } from "./supervise.ts"
 import { worker } from "./worker.ts"
@@ -67,29 +68,35 @@ export interface Options {
 export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Return<Core, InvalidOption, Scope.Scope> {
   const clock = yield* Clock.Clock
   const live = Settings.isLive(clock)
-  const time = live ? StoreTime.make(clock, options.store, options.events) : StoreTime.none(clock)
+  const settings = yield* Settings.resolve(options.times, options.store.capabilities, live)
+  const store = Silence.within(options.store, settings.storeTimeout)
+  const time = live ? StoreTime.make(clock, store, options.events) : StoreTime.none(clock)
   // a store that does not answer is asked again by whoever needs it
   yield* Effect.ignore(Effect.timeout(time.keep, patience))
   // handlers have the time of their machine, the engine has the store's
   const context = yield* Effect.context<never>()
-  return yield* Effect.provideService(start({ ...options, context, live, time }), Clock.Clock, time.clock)
+  return yield* Effect.provideService(
+    start({ ...options, store, settings, context, live, time }),
+    Clock.Clock,
+    time.clock
+  )
 })
 
 const start = Effect.fnUntraced(function*(
   options: Options & {
     readonly context: Context.Context<never>
     readonly live: boolean
+    readonly settings: Settings.Settings
     readonly time: StoreTime.StoreTime
   }
-): Effect.fn.Return<Core, InvalidOption, Scope.Scope> {
-  const { context, events, gate, live, name, store, time } = options
+): Effect.fn.Return<Core, never, Scope.Scope> {
+  const { context, events, gate, live, name, settings, store, time } = options
   const executors = [...options.executors].filter(([executor]) => lanesOf(options.served, executor).length > 0)
   // Joined once, not in every run.
   const served = new Map<string, Served>()
   for (const [name, known] of options.served) {
     served.set(name, { ...known, context: Context.merge(context, known.context) })
   }
-  const settings = yield* Settings.resolve(options.times, store.capabilities, live)
   const host = hostname()
   const outage = Outage.make(name, events, yield* now)
   const settler = Settler.make(store, outage, settings.settleBatch)
@@ -146,6 +153,8 @@ const start = Effect.fnUntraced(function*(
       yield* settler.giveUp
       yield* ends()
       yield* Scope.close(vital, Exit.void)
+      // One that does not answer learns of it when the lease is over.
+      if (core.outage.down()) return
       const leave = Effect.flatMap(now, (at) => store.leave({ node: core.node, now: at }))
       yield* Effect.ignore(Effect.timeoutOption(leave, farewell), { log: "Warn" })
     })

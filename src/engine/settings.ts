@@ -19,6 +19,13 @@ export interface EngineOptions {
   readonly reap?: Duration.Input | undefined
   /** How often to look for what other processes did, in a store that cannot tell. Default 1 second; never under a TestClock. */
   readonly poll?: Duration.Input | undefined
+  /**
+   * A call that the store has not answered after this time counts as one that failed: the engine rides it out as an outage, and a verb fails with a
+   * `StoreError`. For each 512 rows that a call writes there is so much time, and six times as much for what may be of any size: sweeping
+   * history, and cancelling all runs of a job. Default half the lease, so that a node can try once more before its lease is over;
+   * never under a TestClock or in a store of this process only.
+   */
+  readonly storeTimeout?: Duration.Input | undefined
   /** The wall clock is read again after this time at the latest, so that clock steps heal. Default 30 seconds; never under a TestClock. */
   readonly reread?: Duration.Input | undefined
   /** How long runs may go on when the scope closes. Default 30 seconds; none under a TestClock, which nobody would move. */
@@ -37,6 +44,8 @@ export interface Settings {
   readonly sweep: number
   /** How often a store without push between processes is asked for what others did. */
   readonly poll: number
+  /** How long a store may leave a call unanswered. */
+  readonly storeTimeout: number
   /** The longest that the alarm sleeps without reading the wall clock again. */
   readonly reread: number
   /**
@@ -69,12 +78,14 @@ export const resolve = Effect.fnUntraced(function*(
     const endless = key !== "lease" && key !== "beat"
     return input === undefined ? Effect.succeed(fallback) : toMillis(key, input, { minimum, endless })
   }
+  const lease = yield* millis("lease", 20_000)
   const settings: Settings = {
-    lease: yield* millis("lease", 20_000),
+    lease,
     beat: yield* millis("beat", 5_000),
     reap: yield* millis("reap", shared && live ? 1_000 : Infinity),
     sweep: live ? 60 * 60 * 1000 : Infinity,
     poll: yield* millis("poll", shared && !capabilities.push && live ? 1_000 : Infinity),
+    storeTimeout: yield* millis("storeTimeout", shared && live ? Math.ceil(lease / 2) : Infinity),
     reread: yield* millis("reread", live ? 30_000 : Infinity),
     pace: live && capabilities.durability !== "none" ? 20 : 0,
     grace: yield* millis("grace", live ? 30_000 : 0, 0),
