@@ -644,7 +644,7 @@ export interface Service {
   readonly runs: (query: RunQuery) => Effect.Effect<ReadonlyArray<RunRow>, StoreError>
   readonly verdicts: (query: VerdictQuery) => Effect.Effect<ReadonlyArray<VerdictRow>, StoreError>
 
-  /** Renews the node's lease, and answers with what the store thinks it holds. */
+  /** Renews the node's lease, and answers with what the store thinks it holds. One that comes late does not make the lease end sooner. */
   readonly beat: (node: NodeRow) => Effect.Effect<ReadonlyArray<Held>, StoreError>
 
   /** The node is gone in order: its lease ends, and what it still holds is handed back as by `reap`. */

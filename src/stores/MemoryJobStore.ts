@@ -176,7 +176,8 @@ export const make = (options: Options = {}): Effect.Effect<Service> =>
 
       beat: (node) =>
         Effect.sync(() => {
-          nodes.set(node.id, node)
+          const expiresAt = Math.max(nodes.get(node.id)?.expiresAt ?? -Infinity, node.expiresAt)
+          nodes.set(node.id, { ...node, expiresAt })
           return runs.heldBy(node.id)
         }),
 

@@ -66,6 +66,7 @@ export const make = ({ isMariaDb, readsCommitted }: Server): Dialect => {
   }
 
   return {
+    isRemote: true,
     keyType,
     textType: `LONGTEXT ${text}`,
     intType: "BIGINT",

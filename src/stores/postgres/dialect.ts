@@ -83,6 +83,7 @@ const passing = /^(57P0[1-5]|53[0-9A-Z]{3}|25006|40[0-9A-Z]{3}|08[0-9A-Z]{3})$/
  */
 export const dialect: Dialect = {
   // texts compare by code point, in every database whatever its locale
+  isRemote: true,
   keyType: () => `TEXT COLLATE "C"`,
   textType: "TEXT",
   intType: "BIGINT",

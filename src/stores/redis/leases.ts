@@ -57,7 +57,7 @@ const beat = script(
   looking,
   nodeTable,
   `
-call('ZADD', leases, request.expiresAt, request.id)
+call('ZADD', leases, 'GT', request.expiresAt, request.id)
 call('HSET', nodes, request.id, cjson.encode({ host = request.host, pid = request.pid }))
 local reply = {}
 for _, id in ipairs(call('SMEMBERS', held(request.id))) do

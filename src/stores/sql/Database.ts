@@ -13,6 +13,7 @@ import type { Dialect } from "./Dialect.ts"
 import type { Hub } from "./Hub.ts"
 import * as Table from "./Table.ts"
 import type { Column } from "./Table.ts"
+import * as Transactions from "./transactions.ts"
 
 export type Values = ReadonlyArray<unknown>
 
@@ -42,6 +43,8 @@ export interface Database {
   /** The condition that what a table of an alias has is of our namespace, where it is joined to rows called `k`. */
   readonly ours: (alias: string) => Fragment
   readonly hub: Hub
+  /** A transaction around statements; in one of the caller's, a savepoint of it. */
+  readonly transaction: SqlClient["withTransaction"]
 }
 
 /**
@@ -80,7 +83,8 @@ export const make = (sql: SqlClient, options: Tables & { readonly namespace: str
     named,
     ours: (alias) =>
       rowsHaveNs ? sql.literal(`${alias}.ns = k.ns`) : sql`${sql.literal(`${alias}.ns`)} = ${options.namespace}`,
-    hub: options.hub
+    hub: options.hub,
+    transaction: options.dialect.isRemote ? Transactions.make(sql) : sql.withTransaction
   }
 }
 
@@ -196,7 +200,7 @@ export const inOneStep = <A, E, R>(
 ): Effect.Effect<A, E | SqlError, R> =>
   Effect.flatMap(
     Effect.serviceOption(db.sql.transactionService),
-    (open) => Option.isNone(open) ? statement : db.sql.withTransaction(statement)
+    (open) => Option.isNone(open) ? statement : db.transaction(statement)
   )
 
 /**

@@ -18,6 +18,9 @@ import type { Column } from "./Table.ts"
  * @since 0.1.0
  */
 export interface Dialect {
+  /** Whether a server carries out the statements, which may fall silent. */
+  readonly isRemote: boolean
+
   /** The type of a text that is part of a key, of at most so many characters where a database sets a bound. Compares by code point. */
   readonly keyType: (length: number) => string
   readonly textType: string

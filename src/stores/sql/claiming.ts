@@ -162,10 +162,10 @@ export const make = (
   const rouse = Effect.fnUntraced(function*(now: number) {
     const next = yield* earliest(nextWake)
     if (next === null || next > now) return next
-    yield* sql.withTransaction(wake(now))
+    yield* db.transaction(wake(now))
     const left = yield* earliest(nextWake)
     if (left === null || left > now) return left
-    yield* sql.withTransaction(wakeLimited(now))
+    yield* db.transaction(wakeLimited(now))
     return yield* earliest(wakes(sql`wake_at > ${now}`))
   })
 
@@ -254,7 +254,7 @@ export const make = (
     if (lanes.length === 0) return { runs: [], next: yield* rouse(now) }
     if (!dialect.updateYields || lanes.length > lanesPerStatement) {
       const next = yield* rouse(now)
-      return { runs: yield* sql.withTransaction(takeInTurn(lanes, limit, node, now)), next }
+      return { runs: yield* db.transaction(takeInTurn(lanes, limit, node, now)), next }
     }
     const taken = yield* takeUnlessDue(lanes, limit, node, now)
     if (taken.next === null || taken.next > now) return taken
@@ -269,9 +269,9 @@ export const make = (
 
   return {
     enqueue: ({ now, replace: isReplacing, runs }) => {
-      if (isReplacing === true) return sql.withTransaction(replace(runs, now))
+      if (isReplacing === true) return db.transaction(replace(runs, now))
       const step = enqueue(runs, now)
-      return admission.isOneStep(runs) ? inOneStep(db, step) : sql.withTransaction(step)
+      return admission.isOneStep(runs) ? inOneStep(db, step) : db.transaction(step)
     },
     claim: (request) => inOneStep(db, request.limit > 0 ? claim(request) : look(request.lanes, request.now))
   }

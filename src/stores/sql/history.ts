@@ -170,7 +170,7 @@ export const make = (db: Database): Verbs<"runs" | "verdicts" | "sweep"> => {
   return {
     runs: select,
     verdicts: verdictsOf,
-    sweep: (request) => sql.withTransaction(sweep(request))
+    sweep: (request) => db.transaction(sweep(request))
   }
 }
 

@@ -75,7 +75,7 @@ export const make = (db: Database): Verbs<"insertJobs" | "jobs"> => {
     insertJobs: (rows) =>
       rows.length <= dialect.batch(Table.jobs.columns.length)
         ? inOneStep(db, insert(rows))
-        : sql.withTransaction(insert(rows)),
+        : db.transaction(insert(rows)),
     jobs: select
   }
 }

@@ -29,10 +29,12 @@ export const make = (
       : machine.sessions.gone(sessions, now)
 
   const beat = Effect.fnUntraced(function*({ expiresAt, host, id, pid }: NodeRow) {
-    const known = yield* sql`SELECT n.id FROM ${nodes} n WHERE n.ns = ${ns} AND n.id = ${id} ${lockNodes}`.values
+    const [known] = yield* sql`SELECT n.expires_at FROM ${nodes} n WHERE n.ns = ${ns} AND n.id = ${id} ${lockNodes}`
+      .values
     // a lease is never away while it is renewed: whoever looks for lost nodes would take its claims
-    yield* known.length > 0
-      ? sql`UPDATE ${nodes} SET host = ${host}, pid = ${pid}, session = ${session()}, expires_at = ${expiresAt}
+    yield* known !== undefined
+      ? sql`UPDATE ${nodes} SET host = ${host}, pid = ${pid}, session = ${session()},
+            expires_at = ${Math.max(Number(known[0]), expiresAt)}
           WHERE ns = ${ns} AND id = ${id}`
       : sql`INSERT INTO ${nodes} (ns, id, host, pid, session, expires_at)
           VALUES (${ns}, ${id}, ${host}, ${pid}, ${session()}, ${expiresAt})`
@@ -114,8 +116,8 @@ export const make = (
   })
 
   return {
-    beat: (node) => sql.withTransaction(beat(node)),
-    leave: ({ node, now }) => sql.withTransaction(leave(node, now)),
-    reap: (request) => sql.withTransaction(reap(request))
+    beat: (node) => db.transaction(beat(node)),
+    leave: ({ node, now }) => db.transaction(leave(node, now)),
+    reap: (request) => db.transaction(reap(request))
   }
 }

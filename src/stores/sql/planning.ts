@@ -262,7 +262,7 @@ export const make = (db: Database, admission: Admission, standings: Standings): 
 
   return {
     due,
-    commit: ({ changes, now }) => changes.length === 0 ? Effect.succeed([]) : sql.withTransaction(commit(changes, now))
+    commit: ({ changes, now }) => changes.length === 0 ? Effect.succeed([]) : db.transaction(commit(changes, now))
   }
 }
 

@@ -51,5 +51,5 @@ export const make = (db: Database): Verbs<"take"> => {
     return answers
   })
 
-  return { take: ({ now, wants }) => wants.length === 0 ? Effect.succeed([]) : sql.withTransaction(take(wants, now)) }
+  return { take: ({ now, wants }) => wants.length === 0 ? Effect.succeed([]) : db.transaction(take(wants, now)) }
 }

@@ -59,5 +59,5 @@ export const make = (db: Database, admission: Admission, standings: Standings): 
     })
   })
 
-  return { put, revive: (request) => sql.withTransaction(revive(request)) }
+  return { put, revive: (request) => db.transaction(revive(request)) }
 }

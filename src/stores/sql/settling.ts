@@ -122,7 +122,7 @@ export const make = (db: Database, admission: Admission, standings: Standings): 
     const plain = dialect.updateYields ? plainEnds(settlements) : []
     const recorded: ReadonlySet<Settlement> = plain.length === 0 ? new Set() : yield* inOneStep(db, endAtOnce(plain))
     const others = settlements.filter((one) => !recorded.has(one))
-    const answers = others.length === 0 ? [] : yield* sql.withTransaction(settle(others, now))
+    const answers = others.length === 0 ? [] : yield* db.transaction(settle(others, now))
     const answered = new Map(others.map((one, i) => [one, answers[i]!]))
     return settlements.map((one): Settled => answered.get(one) ?? "ok")
   })
@@ -155,7 +155,7 @@ export const make = (db: Database, admission: Admission, standings: Standings): 
             WHERE ns = ${ns} AND id = ${run} AND fence = ${fence} AND state = 'running'`
       )
     },
-    cancel: (request) => sql.withTransaction(cancel(request))
+    cancel: (request) => db.transaction(cancel(request))
   }
 }
 

@@ -47,6 +47,7 @@ const tableOf = (columns: ReadonlyArray<Column>, size: number): string => {
  * @since 0.1.0
  */
 export const dialect: Dialect = {
+  isRemote: false,
   keyType: () => "TEXT",
   textType: "TEXT",
   intType: "BIGINT",

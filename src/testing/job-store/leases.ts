@@ -52,6 +52,15 @@ export const leases = chapter("leases", {
     assert.deepEqual(yield* store.reap(reap(at(250))), { released: ["a"], abandoned: [] })
   },
 
+  "a beat that comes late does not make the lease end sooner": function*(store) {
+    yield* store.beat(node("n1", at(200)))
+    yield* store.enqueue({ runs: [run("a")], now: at(0) })
+    yield* claim(store, at(1))
+    yield* store.beat(node("n1", at(100)))
+    assert.deepEqual(yield* store.reap(reap(at(150))), { released: [], abandoned: [] })
+    assert.deepEqual(yield* store.reap(reap(at(250))), { released: ["a"], abandoned: [] })
+  },
+
   "the claims of a silent node are taken, and its late settlements refused": function*(store) {
     yield* store.beat(node("n1", at(100)))
     yield* store.beat(node("n2", at(900)))
