@@ -19,6 +19,9 @@
  * a verb has to lock what it only reads, and who claims at that moment passes over it until he looks again. What sessions have when the
  * store is opened must not be raised for single transactions.
  *
+ * A server that never hears that a client has let go of its connection keeps the locks of the transaction that was open on it: on MariaDB set
+ * `idle_transaction_timeout`.
+ *
  * A deadlock undoes the caller's whole transaction, and not the verb alone: the verb fails with an error that says that it may be tried
  * again, and what is tried again is the transaction. Outside of one the store does that itself.
  *

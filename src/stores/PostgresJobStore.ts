@@ -14,6 +14,9 @@
  *
  * **Gotchas**
  *
+ * A server that never hears that a client has let go of its connection keeps the locks of the transaction that was open on it: set
+ * `idle_in_transaction_session_timeout`. A client with `multiplex` does not end connections that have fallen silent.
+ *
  * A pooler that hands out connections per transaction cannot listen: give the store a client that reaches the server directly, or
  * `listen: false` (processes poll then, and a killed one is missed when its lease is over). Transactions are expected to be `READ COMMITTED`, PostgreSQL's default; in a stricter one of the caller's a verb may
  * fail where somebody else was faster, with an error that says that it may be tried again.
@@ -92,9 +95,12 @@ export interface Options extends Host.Options {
  * @since 0.1.0
  */
 export interface UrlOptions extends Options {
-  /** How its client connects, such as `maxConnections`. */
+  /** How its client connects, such as `maxConnections`. `keepAlive` is 15 seconds unless told. */
   readonly client?: Omit<PgClient.PgPoolConfig, "url"> | undefined
 }
+
+/** After how long of silence a connection is asked by the network whether its other end is still there. */
+const keepAlive = "15 seconds"
 
 /** PostgreSQL makes names that are not quoted small, and cuts them off after 63 bytes. */
 const name = /^[a-z_][a-z0-9_]{0,47}$/
@@ -190,7 +196,7 @@ export const layerUrl = (
 ): Layer.Layer<JobStore | PgClient.PgClient | SqlClient, StoreError> =>
   layer(options).pipe(Layer.provideMerge(
     Layer.catch(
-      PgClient.layer({ ...options.client, url }),
+      PgClient.layer({ keepAlive, ...options.client, url }),
       (error: SqlError) => Layer.effectContext(Effect.fail(storeError("open", error, dialect.isTransient)))
     )
   ))

@@ -31,7 +31,8 @@
  * `SCRIPT LOAD` to all masters, because that command names no key.
  *
  * A client that keeps commands while it is offline makes verbs wait for up to ten seconds before they fail; `layerUrl` makes one that
- * fails at once, which the scheduler rides out. A verb that failed may have been carried out: all of them are safe to call again.
+ * fails at once, which the scheduler rides out, and that connects anew when the server says nothing. A verb that failed may have been carried
+ * out: all of them are safe to call again.
  *
  * **Example** (On a Redis of its own connection)
  *
@@ -75,6 +76,7 @@ import * as Planning from "./redis/planning.ts"
 import { isAlive } from "./redis/processes.ts"
 import * as Rates from "./redis/rates.ts"
 import * as Settling from "./redis/settling.ts"
+import * as Watching from "./redis/watching.ts"
 
 /**
  * What the keys are called, and what the store may assume.
@@ -171,7 +173,9 @@ const connection = (url: string): Layer.Layer<Redis, StoreError> =>
     (NodeRedis) =>
       // while the server is away a verb is to fail, so that the scheduler can say so and try again
       Layer.catch(
-        NodeRedis.layer({ url, disableOfflineQueue: true }),
+        Layer.effectDiscard(Effect.flatMap(NodeRedis.NodeRedis, Watching.watch)).pipe(
+          Layer.provideMerge(NodeRedis.layer({ url, disableOfflineQueue: true, ...Watching.options }))
+        ),
         (error) => Layer.effectContext(Effect.fail(storeError("open", error)))
       )
   ))

@@ -14,7 +14,8 @@
  * A deadlock undoes a transaction as a whole, its savepoints too, and the server would carry out what follows it one by one. So after one
  * the statements of that transaction, and its commit, fail with the error of the deadlock.
  *
- * A fiber that is interrupted while it waits for a statement has the server stop it (`KILL QUERY`).
+ * A fiber that is interrupted while it waits for a statement has the server stop it (`KILL QUERY`). Where that takes longer than a second, the
+ * connection is ended, as its server may be silent.
  *
  * @since 0.1.0
  */
@@ -58,6 +59,9 @@ export interface Options {
 
 /** How long a statement may take to stop when nobody waits for it any more. */
 const stopping = "1 second"
+
+/** After how long of silence a connection is asked by the network whether its other end is still there. */
+const keepAlive = Duration.seconds(15)
 
 /** The bit of a reply's status that says that a transaction is open. */
 const inTransaction = 1
@@ -109,15 +113,14 @@ const sessionOf = (connection: Mysql.Connection, config: Mysql.ConnectionOptions
     return error
   }
 
-  /** Needs a connection of its own, for this one is busy. */
-  const kill = Effect.acquireUseRelease(
-    open(config),
+  /** Needs a connection of its own, for this one is busy; a server that is silent here may be silent there. */
+  const kill = Effect.scoped(Effect.flatMap(
+    Effect.acquireRelease(open(config), (other) => Effect.sync(() => other.destroy()), { interruptible: true }),
     (other) =>
       Effect.callback<void>((resume) => {
         other.query(`KILL QUERY ${connection.threadId}`, () => resume(Effect.void))
-      }),
-    (other) => Effect.sync(() => other.destroy())
-  )
+      })
+  ))
 
   const run = (
     text: string,
@@ -201,12 +204,14 @@ export const make: (
   options: Options
 ) => Effect.Effect<SqlClient.SqlClient, SqlError, Scope.Scope | Reactivity.Reactivity> = Effect.fnUntraced(
   function*(options: Options) {
+    const connectTimeout = Duration.toMillis(Duration.fromInputUnsafe(options.connectTimeout ?? "10 seconds"))
     const config: Mysql.ConnectionOptions = {
       uri: Redacted.value(options.url),
       charset: "utf8mb4",
       timezone: "Z",
       supportBigNumbers: true,
-      connectTimeout: Duration.toMillis(Duration.fromInputUnsafe(options.connectTimeout ?? "10 seconds")),
+      connectTimeout,
+      keepAliveInitialDelay: Duration.toMillis(keepAlive),
       ...options.ssl === undefined ? {} : { ssl: options.ssl }
     }
     const isolation = options.isolation ?? "READ COMMITTED"
@@ -214,7 +219,18 @@ export const make: (
       Effect.map(open(config), (connection) => sessionOf(connection, config)),
       (session) => Effect.sync(session.close)
     ).pipe(
-      Effect.tap((session) => session.executeRaw(`SET SESSION TRANSACTION ISOLATION LEVEL ${isolation}`, []))
+      Effect.tap((session) =>
+        // nobody can give up a connection that is being made, and a server may fall silent here as well
+        session.executeRaw(`SET SESSION TRANSACTION ISOLATION LEVEL ${isolation}`, []).pipe(
+          Effect.interruptible,
+          Effect.timeoutOrElse({
+            duration: connectTimeout,
+            orElse: () =>
+              Effect.fail(sqlError(Object.assign(new Error("the server gave no answer"), { fatal: true }), "connect"))
+          }),
+          Effect.provideService(Clock.Clock, Clock.Clock.defaultValue())
+        )
+      )
     )
     const pool = yield* Pool.makeWithTTL({
       acquire: connect,

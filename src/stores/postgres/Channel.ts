@@ -13,10 +13,11 @@ import * as PgConnection from "@effect/sql-pg/PgConnection"
 import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
-import type { SqlError } from "effect/sql/SqlError"
+import { ConnectionError, SqlError } from "effect/sql/SqlError"
 import type { Signal } from "../../JobStore.ts"
 import { storeError } from "../sql/errors.ts"
 import * as Hub from "../sql/Hub.ts"
@@ -26,8 +27,22 @@ import type * as Sessions from "./sessions.ts"
 /** How long hints that follow one that went out are collected. */
 const pause = "10 millis"
 
+/** After how long of silence the server is asked whether it is still there, and how long it may take to say so. */
+const patience = "5 seconds"
+
 /** Sooner than others take a lost connection for a lost process. */
 const reconnecting = Schedule.min([Schedule.exponential("100 millis"), Schedule.spaced("1 second")])
+
+const answered = <A, R>(query: Effect.Effect<A, SqlError, R>): Effect.Effect<A, SqlError, R> =>
+  Effect.timeoutOrElse(query, {
+    duration: patience,
+    orElse: () => {
+      const message = `the server gave no answer within ${patience}`
+      return Effect.fail(
+        new SqlError({ reason: new ConnectionError({ cause: new Error(message), message, operation: "listen" }) })
+      )
+    }
+  })
 
 /** Something may have happened while nobody listened. */
 const anything: ReadonlyArray<Signal> = [{ _tag: "jobs" }, { _tag: "ready" }]
@@ -54,16 +69,19 @@ export const make: (
         )))
     )
 
+  /** Who only listened would listen to a server for ever that says nothing because nothing of it arrives any more. */
   const send = (connection: PgConnection.PgConnection) =>
     Effect.forever(
-      Queue.takeAll(outgoing).pipe(
-        Effect.flatMap((signals) =>
-          Effect.forEach(
-            encode(signals),
-            (payload) => connection.query("SELECT pg_notify($1, $2)", [channel, payload]),
-            { discard: true }
-          )
-        ),
+      Effect.timeoutOption(Queue.takeAll(outgoing), patience).pipe(
+        Effect.flatMap(Option.match({
+          onNone: () => answered(connection.query("SELECT 1")),
+          onSome: (signals) =>
+            Effect.forEach(
+              encode(signals),
+              (payload) => answered(connection.query("SELECT pg_notify($1, $2)", [channel, payload])),
+              { discard: true }
+            )
+        })),
         Effect.andThen(Effect.sleep(pause))
       )
     )
@@ -85,14 +103,13 @@ export const make: (
 
   const session = Effect.scoped(Effect.gen(function*() {
     const connection = yield* Effect.flatMap(
-      // an idle connection whose other end is gone would never notice
-      PgConnection.make({ ...client.config, keepAlive: client.config.keepAlive ?? "15 seconds", multiplex: false }),
+      PgConnection.make({ ...client.config, multiplex: false }),
       ({ pin }) => pin
     )
     // a hint that is lost with the server costs nothing, and a commit that waits for the disk would cost each of them a millisecond
-    yield* connection.query("SET synchronous_commit = off")
-    const incoming = yield* connection.listen(channel)
-    yield* sessions.connected(connection)
+    yield* answered(connection.query("SET synchronous_commit = off"))
+    const incoming = yield* answered(connection.listen(channel))
+    yield* answered(sessions.connected(connection))
     yield* Deferred.succeed(tried, undefined)
     yield* found
     yield* local.publish(anything)
