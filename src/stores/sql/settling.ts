@@ -4,8 +4,8 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
-import type { NewRun, Service, Settled, Settlement } from "../../JobStore.ts"
-import type { Admission } from "./admission.ts"
+import type { Service, Settled, Settlement } from "../../JobStore.ts"
+import type { Admission, Left } from "./admission.ts"
 import { type Database, forRows, inOneStep, signal, type Values, type Verbs } from "./Database.ts"
 import { Hints } from "./Hints.ts"
 import { cancelled, encodeCancel, ended, requeued, retried, type Standing, type Standings } from "./standing.ts"
@@ -37,23 +37,32 @@ const encodeEnd = ({ fence, next, run }: End): Values => [
   next.attempts
 ]
 
-/** Ends on which nothing in the database hangs, of each run one. */
-const plainEnds = (settlements: ReadonlyArray<Settlement>): ReadonlyArray<End> => {
-  const ends = new Map<string, End>()
+/** Those of some kind that are the ends of their runs, and the first word on them in a batch. */
+const endsOf = (
+  settlements: ReadonlyArray<Settlement>,
+  isWanted: (settlement: Settlement) => boolean
+): ReadonlyArray<End> => {
+  const ends: Array<End> = []
+  const named = new Set<string>()
   for (const settlement of settlements) {
-    if (
-      settlement.isAlone === true && isEnd(settlement) && settlement.follow.length === 0 && !ends.has(settlement.run)
-    ) {
-      ends.set(settlement.run, settlement)
-    }
+    if (named.has(settlement.run)) continue
+    named.add(settlement.run)
+    if (isEnd(settlement) && isWanted(settlement)) ends.push(settlement)
   }
-  return Array.from(ends.values())
+  // in the order of their ids, in which everybody locks
+  return ends.sort((a, b) => a.run < b.run ? -1 : 1)
 }
+
+/** Nothing in the database hangs on it. */
+const isAlone = ({ follow, isAlone }: Settlement): boolean => isAlone === true && follow.length === 0
+
+const claimsOf = (settlements: ReadonlyArray<Settlement>) => settlements.map(({ fence, run }) => ({ id: run, fence }))
 
 const isEnd = (settlement: Settlement): settlement is End => settlement.next._tag === "Done"
 
 export const make = (db: Database, admission: Admission, standings: Standings): Verbs<"settle" | "note" | "cancel"> => {
   const { dialect, ns, runs, sql } = db
+  const none = sql.literal("")
 
   const end = dialect.update({
     table: db.named("runs"),
@@ -64,39 +73,58 @@ export const make = (db: Database, admission: Admission, standings: Standings): 
       expires_at: "k.finished + t.retention",
       ...Object.fromEntries(ends.slice(2).map(({ name }) => [name, `k.${name}`]))
     },
-    on: "t.id = k.id AND t.fence = k.fence AND t.state = 'running' AND t.job IS NULL AND t.limits IS NULL"
+    on: "t.id = k.id AND t.fence = k.fence AND t.state = 'running' AND t.limits IS NULL"
   })
+  const hasNoJob = sql` AND t.job IS NULL`
+  const isFollowed = sql`EXISTS (SELECT 1 FROM ${runs} b
+    WHERE b.ns = t.ns AND b.job = t.job AND b.incarnation = t.incarnation AND b.blocked_at IS NOT NULL)`
 
   /**
-   * Records ends on which nothing hangs, in one statement that neither locks first nor needs a transaction around it: half the price. Answers
-   * with those that it recorded; what is to be said of the others is left to `settle`.
+   * Records ends in one statement, which need not be read first: those without limits whose families are locked, or that have no job. Answers
+   * with those that it recorded.
    */
-  const endAtOnce = Effect.fnUntraced(function*(settlements: ReadonlyArray<End>) {
-    const hints = new Hints()
-    // in the order of their ids, in which everybody locks
-    const ordered = settlements.toSorted((a, b) => a.run < b.run ? -1 : 1)
+  const endAtOnce = Effect.fnUntraced(function*(settlements: ReadonlyArray<End>, areAlone: boolean) {
     const found = yield* forRows(
       db,
       ends,
-      ordered.map(encodeEnd),
-      (rows) => sql`${end.head} ${rows} ${end.tail} AND ${db.ours("t")} RETURNING t.id, t.fence`.values
+      settlements.map(encodeEnd),
+      (rows) =>
+        sql`${end.head} ${rows} ${end.tail} AND ${db.ours("t")}${areAlone ? hasNoJob : none}
+          RETURNING t.id, t.job, t.incarnation${areAlone ? none : sql`, ${isFollowed}`}`.values
     )
-    const recorded = new Map(found.map(([id, fence]) => [id, Number(fence)]))
-    hints.settled.push(...recorded.keys() as Iterable<string>)
+    return new Map(found.map(([run, job, incarnation, isFollowed]) => [
+      run as string,
+      { job: job as string | null, incarnation: incarnation as string | null, isFollowed: isFollowed === true }
+    ]))
+  })
+
+  /** Without locks, and in no transaction unless there is one: half the price. What is to be said of the others is left to `settle`. */
+  const endAlone = Effect.fnUntraced(function*(settlements: ReadonlyArray<End>) {
+    const hints = new Hints()
+    const recorded = yield* endAtOnce(settlements, true)
+    hints.settled.push(...recorded.keys())
     yield* signal(db, hints.signals())
-    return new Set<Settlement>(settlements.filter(({ fence, run }) => recorded.get(run) === fence))
+    return new Set<Settlement>(settlements.filter(({ run }) => recorded.has(run)))
   })
 
   const settle = Effect.fnUntraced(function*(settlements: ReadonlyArray<Settlement>, now: number) {
     const hints = new Hints()
     yield* admission.lockFor(settlements.flatMap(({ follow }) => follow))
-    const current = new Map<string, Standing>()
-    const claims = settlements.map(({ fence, run }) => ({ id: run, fence }))
-    for (const run of yield* standings.claimed(claims)) current.set(run.id, run)
+    yield* standings.lockClaimed(claimsOf(settlements))
     const changed = new Map<string, Standing>()
-    const left: Array<Standing> = []
-    const follow: Array<NewRun> = []
+    const left: Array<Left> = []
+    const ends = dialect.updateYields ? endsOf(settlements, () => true) : []
+    const over = yield* endAtOnce(ends, false)
+    const recorded = new Set<Settlement>(ends.filter(({ run }) => over.has(run)))
+    for (const [id, { isFollowed, ...run }] of over) {
+      hints.settled.push(id)
+      if (isFollowed) left.push({ ...run, id, state: "done", limits: [] })
+    }
+    const others = settlements.filter((one) => !recorded.has(one))
+    const current = new Map<string, Standing>()
+    for (const run of yield* standings.claimed(claimsOf(others))) current.set(run.id, run)
     const answers = settlements.map((settlement): Settled => {
+      if (recorded.has(settlement)) return "ok"
       const run = current.get(settlement.run)
       // It is gone, or somebody else's: a batch may hold two claims of one run.
       if (run === undefined || run.fence !== settlement.fence) return "stale"
@@ -107,10 +135,9 @@ export const make = (db: Database, admission: Admission, standings: Standings): 
       if (after.state !== "ready") left.push(after)
       if (after.state === "done") hints.settled.push(run.id)
       else hints.ready = true
-      if (after.state === "done" && settlement.next._tag !== "Done") return "cancelled"
-      follow.push(...settlement.follow)
-      return "ok"
+      return after.state === "done" && settlement.next._tag !== "Done" ? "cancelled" : "ok"
     })
+    const follow = settlements.flatMap(({ follow }, i) => answers[i] === "ok" ? follow : [])
     yield* standings.write(Array.from(changed.values()))
     yield* admission.promote(left, now, hints)
     yield* admission.add(follow, now, hints)
@@ -119,8 +146,8 @@ export const make = (db: Database, admission: Admission, standings: Standings): 
   })
 
   const settleAll = Effect.fnUntraced(function*(settlements: ReadonlyArray<Settlement>, now: number) {
-    const plain = dialect.updateYields ? plainEnds(settlements) : []
-    const recorded: ReadonlySet<Settlement> = plain.length === 0 ? new Set() : yield* inOneStep(db, endAtOnce(plain))
+    const alone = dialect.updateYields ? endsOf(settlements, isAlone) : []
+    const recorded: ReadonlySet<Settlement> = alone.length === 0 ? new Set() : yield* inOneStep(db, endAlone(alone))
     const others = settlements.filter((one) => !recorded.has(one))
     const answers = others.length === 0 ? [] : yield* db.transaction(settle(others, now))
     const answered = new Map(others.map((one, i) => [one, answers[i]!]))

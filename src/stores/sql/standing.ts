@@ -76,9 +76,11 @@ export const encodeCancel = ({ by, reason }: CancelRequest): string => JSON.stri
 
 export interface Standings {
   readonly byIds: (ids: Iterable<string>) => Sql<ReadonlyArray<Standing>>
+  /** Locks the families of runs that have the fence of the claim. */
+  readonly lockClaimed: (claims: Iterable<Pick<RunRow, "id" | "fence">>) => Sql<void>
   /**
-   * Those of the runs that have the fence of the claim. What somebody else may claim is not locked: a transaction of the caller's may last,
-   * and who looks for work passes over what is locked.
+   * Those of the runs that have the fence of the claim; their families must be locked. What somebody else may claim is not locked: a
+   * transaction of the caller's may last, and who looks for work passes over what is locked.
    */
   readonly claimed: (claims: Iterable<Pick<RunRow, "id" | "fence">>) => Sql<ReadonlyArray<Standing>>
   /** The going runs of families. */
@@ -125,10 +127,10 @@ export const make = (db: Database): Standings => {
     )
 
   const lockFamilies = Families.lock(db)
-  /** Reads and locks runs; first their families, and the places of all, for the end of a run may let another one in. */
-  const select = dialect.exclusive === undefined ?
-    read :
-    (from: Fragment, condition: Fragment) =>
+  /** Locks the families of runs, and the places of all, for the end of a run may let another one in. */
+  const lockFor = dialect.exclusive === undefined ?
+    () => Effect.void :
+    (from: Fragment, condition: Fragment): Sql<void> =>
       sql`SELECT DISTINCT r.job, r.incarnation, CASE WHEN r.limits IS NULL THEN 0 ELSE 1 END FROM ${from}
         WHERE ${condition} AND (r.job IS NOT NULL OR r.limits IS NOT NULL)`
         .values.pipe(
@@ -140,9 +142,10 @@ export const make = (db: Database): Standings => {
               }))),
               rows.some(([, , isLimited]) => Number(isLimited) === 1) ? [lockName(db)] : []
             )
-          ),
-          Effect.andThen(read(from, condition))
+          )
         )
+  const select = (from: Fragment, condition: Fragment) =>
+    Effect.andThen(lockFor(from, condition), read(from, condition))
 
   const allRuns = sql`${runs} r`
   const where = (condition: Fragment) => select(allRuns, sql`r.ns = ${ns} AND ${condition}`)
@@ -158,12 +161,15 @@ export const make = (db: Database): Standings => {
     )
 
   const isClaim = sql`${ours} AND r.id = k.id AND r.fence = k.fence`
-  const claimed = (wanted: Iterable<Pick<RunRow, "id" | "fence">>) =>
+  const ofClaims = <A>(
+    wanted: Iterable<Pick<RunRow, "id" | "fence">>,
+    statement: (from: Fragment) => Sql<ReadonlyArray<A>>
+  ) =>
     forRows(
       db,
       claims,
       Array.from(wanted, ({ fence, id }) => [id, fence]),
-      (rows) => select(sql`${rows} k ${each} ${allRuns}`, isClaim)
+      (rows) => statement(sql`${rows} k ${each} ${allRuns}`)
     )
 
   const isGoing = sql`${ours} AND r.job = k.job AND r.incarnation = k.incarnation AND r.finished IS NULL`
@@ -205,5 +211,13 @@ export const make = (db: Database): Standings => {
     return ends
   })
 
-  return { byIds, claimed, goingOf, where, write, cancel }
+  return {
+    byIds,
+    lockClaimed: (wanted) => Effect.asVoid(ofClaims(wanted, (from) => Effect.as(lockFor(from, isClaim), []))),
+    claimed: (wanted) => ofClaims(wanted, (from) => read(from, isClaim)),
+    goingOf,
+    where,
+    write,
+    cancel
+  }
 }
