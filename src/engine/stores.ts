@@ -34,6 +34,7 @@ export const make = (cores: ReadonlyArray<Core>) => {
     calls: ReadonlyArray<Call>,
     verb: (verbs: StoreVerbs.Verbs, calls: ReadonlyArray<Call>) => Effect.Effect<ReadonlyArray<A>, E>
   ) {
+    if (calls.every(({ store = home }) => store === home)) return yield* verb(own.get(home)!, calls)
     const groups = new Map<string, Array<number>>()
     for (const [i, { store = home }] of calls.entries()) {
       const group = groups.get(store)
