@@ -297,20 +297,13 @@ class Impl {
   readonly spec: TriggerSpec
   readonly #occurrences: Occurrences
   readonly #text: string
-  readonly #registry: Registry.Registry
-  readonly #refers: boolean
-  constructor(
-    spec: TriggerSpec,
-    text: string,
-    occurrences: Occurrences,
-    registry: Registry.Registry,
-    refers: boolean
-  ) {
+  /** `undefined` where nothing is referred to by name. */
+  readonly #registry: Registry.Registry | undefined
+  constructor(spec: TriggerSpec, text: string, occurrences: Occurrences, registry: Registry.Registry | undefined) {
     this.spec = spec
     this.#occurrences = occurrences
     this.#text = text
     this.#registry = registry
-    this.#refers = refers
   }
   get [TypeId](): typeof TypeId {
     return TypeId
@@ -322,10 +315,10 @@ class Impl {
     return this.#text
   }
   get registry(): Registry.Registry {
-    return this.#registry
+    return this.#registry ?? Registry.empty
   }
   get refers(): boolean {
-    return this.#refers
+    return this.#registry !== undefined
   }
   /** Tells the type of a jittered trigger, which no combinator takes. */
   get ["~jittered"](): boolean {
@@ -418,10 +411,10 @@ const make = (given: TriggerSpec, registry = Registry.empty, unknown: "keep" | "
     occurrences = compiled
   } catch (error) {
     if (unknown === "refuse" || !(error instanceof TriggerError) || error.reason !== "unknown") throw error
-    return fromParts(spec, text, unresolved(error), registry, true)
+    return fromParts(spec, text, unresolved(error), registry)
   }
   // what refers to nothing by name is the same in every registry
-  const self = fromParts(spec, text, occurrences, refers ? registry : Registry.empty, refers)
+  const self = fromParts(spec, text, occurrences, refers ? registry : undefined)
   if (refers) Registry.cacheOf(registry).set(text, self)
   else interned.set(text, self)
   return self
@@ -435,10 +428,9 @@ const fromParts = (
   spec: TriggerSpec,
   text: string,
   occurrences: Occurrences,
-  registry: Registry.Registry,
-  refers: boolean
+  registry: Registry.Registry | undefined
 ): Trigger => {
-  return Object.freeze(new Impl(freeze(spec), text, occurrences, registry, refers)) as unknown as Trigger // a Schedule by its prototype
+  return Object.freeze(new Impl(freeze(spec), text, occurrences, registry)) as unknown as Trigger // a Schedule by its prototype
 }
 
 /** What the names in all these triggers mean. */

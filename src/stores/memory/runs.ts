@@ -2,7 +2,8 @@
  * The table of runs and the queues they stand in.
  *
  * A run is in exactly one place at a time, as its state says: in its lane's queue, among the waiting, among the blocked of its job's
- * incarnation, with its node, or in the history. `move` is the only way from one to another.
+ * incarnation, with its node, or in the history. The way from one to another is `exit`, then the change of its row, then `enter`. Rows are
+ * the store's own and change in place; `claim` and `select` give copies away.
  *
  * @since 0.1.0
  */
