@@ -158,7 +158,8 @@ export type PayloadOption<T extends Task.Any> = [undefined] extends [Task.Payloa
  */
 export type JobOptions<T extends Task.Any> = Policy.Options & PayloadOption<T> & {
   /**
-   * 1 to 255 characters. Without one the job gets an id of its own, and is removed when its trigger is exhausted.
+   * 1 to 255 characters, and fewer where a long chain follows its runs: the names of all of them begin with it. Without one the job gets an
+   * id of its own, and is removed when its trigger is exhausted.
    */
   readonly id?: string | undefined
   readonly trigger: Trigger.Trigger

@@ -18,6 +18,7 @@ import { resolve } from "./continuations.ts"
 import { laneOf } from "./core.ts"
 import { type Defaults, type TaskPolicy, taskPolicy } from "./defaults.ts"
 import { checkKey, keyOf } from "./keys.ts"
+import { checkNames } from "./names.ts"
 
 /** A job as a caller defines it, untyped. */
 export interface Definition extends Policy.Options {
@@ -150,6 +151,8 @@ export const newRow = (
 ): Exit.Exit<JobStore.JobRow, InvalidOption> => {
   const first = firstOf(definition.trigger, at)
   if (Exit.isFailure(first)) return Exit.failCause(first.cause)
+  const fitting = checkNames({ id, incarnation, policy: defined.policy })
+  if (Exit.isFailure(fitting)) return Exit.failCause(fitting.cause)
   const next = first.value
   const paused = definition.paused === true
   return Exit.succeed({

@@ -17,6 +17,7 @@ import { read } from "./decide.ts"
 import { checkId } from "./definition.ts"
 import { definedOf, redefine } from "./jobs.ts"
 import { find } from "./lookup.ts"
+import { checkNames } from "./names.ts"
 import { withNext } from "./next.ts"
 import { isBackfilled, withBackfill } from "./overrides.ts"
 import { displace } from "./removal.ts"
@@ -98,6 +99,7 @@ const prepare = Effect.fnUntraced(function*(
     return yield* refuse("lane", job.lane, `the name of an executor, and /${job.task}`)
   }
   const row = Snapshot.toRow(job)
+  yield* Effect.mapError(checkNames(row), ({ expected }) => refuse("id", job.id, expected))
   const hasNote = typeof job.pause === "object" && job.pause !== null && !Array.isArray(job.pause)
   if ((row.state === "paused" || row.state === "quarantined") && !hasNote) {
     return yield* refuse("pause", job.pause, `why it is ${row.state}, such as {"reason":"…","by":"…"}`)
