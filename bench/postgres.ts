@@ -2,8 +2,9 @@
  * How fast jobs go through PostgreSQL, beside graphile-worker and pg-boss in the same run, against the same server: `npm run postgres`.
  *
  * Every library runs in this process with no-op handlers, ours with its defaults and full history, each peer with its defaults and with the
- * best settings we found. The server is that of `POSTGRES_URL`, by default the one on this machine. `JOBS` (20,000) is how many runs are
- * queued, `FUTURE` (1,000,000) how many future jobs the second round of ours has in its tables.
+ * best settings we found; `bare` is what a lone run cannot do without, in bare statements. The server is that of `POSTGRES_URL`, by default
+ * the one on this machine. `JOBS` (20,000) is how many runs are queued, `FUTURE` (1,000,000) how many future jobs the second round of ours
+ * has in its tables.
  */
 import { PgClient } from "@effect/sql-pg"
 import { Context, DateTime, Effect, Layer, Redacted, Schema, Tracer } from "effect"
@@ -352,9 +353,37 @@ const boss = async (who: string, tuned: boolean) => {
   await boss.stop({ graceful: false })
 }
 
+// what the server and this machine allow
+
+/** The two commits and the notification that a lone run cannot do without, with nothing around them. */
+const bare = async () => {
+  const [worker, other] = [new pg.Client({ connectionString: url }), new pg.Client({ connectionString: url })]
+  await Promise.all([worker.connect(), other.connect()])
+  const table = `${schema}_bare.runs`
+  await other.query(`CREATE SCHEMA ${schema}_bare`)
+  await other.query(`CREATE TABLE ${table} (id text PRIMARY KEY, payload text, state text)`)
+  await worker.query(`LISTEN ${schema}`)
+  let heard: () => void = () => {}
+  worker.on("notification", () => heard())
+  const late: Array<number> = []
+  for (let i = 0; i < 150; i++) {
+    await sleep(20 + (i * 7) % 50)
+    const notified = new Promise<void>((resolve) => heard = resolve)
+    const at = performance.now()
+    await other.query({ name: "add", text: `INSERT INTO ${table} VALUES ($1, $2, 'ready')`, values: [`r${i}`, "x"] })
+    await other.query({ name: "tell", text: "SELECT pg_notify($1, '')", values: [schema] })
+    await notified
+    await worker.query({ name: "take", text: `UPDATE ${table} SET state = 'running' WHERE id = $1`, values: [`r${i}`] })
+    late.push(performance.now() - at)
+  }
+  note("pick-up of a lone run", "bare statements", spread(late.slice(20)))
+  await Promise.all([worker.end(), other.end()])
+}
+
 const wanted = (name: string) => only === undefined || only.includes(name)
 try {
   await clear()
+  if (wanted("bare")) await bare()
   if (wanted("ours")) await Effect.runPromise(ours("") as Effect.Effect<void>)
   if (wanted("graphile")) {
     await graphile("graphile-worker, defaults", false)
