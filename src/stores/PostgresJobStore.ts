@@ -18,8 +18,10 @@
  * `idle_in_transaction_session_timeout`. A client with `multiplex` does not end connections that have fallen silent.
  *
  * A pooler that hands out connections per transaction cannot listen: give the store a client that reaches the server directly, or
- * `listen: false` (processes poll then, and a killed one is missed when its lease is over). Transactions are expected to be `READ COMMITTED`, PostgreSQL's default; in a stricter one of the caller's a verb may
- * fail where somebody else was faster, with an error that says that it may be tried again.
+ * `listen: false` (processes poll then, and a killed one is missed when its lease is over). Its own transactions are `READ COMMITTED`, PostgreSQL's
+ * default: a client with another one is refused. In a stricter transaction of the caller's a verb may fail where somebody else was faster, with
+ * an error that says that it may be tried again, and one that would have to see what others do meanwhile is refused: the end of a job's run
+ * (`Run.complete`), and adding runs that may have to wait for others (`overlap`, `concurrency`).
  *
  * **Example** (Jobs in a database)
  *
@@ -139,6 +141,7 @@ export const make: (options?: Options) => Effect.Effect<Service, StoreError, PgC
     const tables = yield* tablesOf(options)
     yield* onClient(options.migrate === false ? Migrations.check(tables) : Migrations.migrate(tables))
     if (options.check === true) yield* onClient(Drift.refuse(tables))
+    yield* onClient(readsCommitted)
     const sessions = listen ? Sessions.make(client, { nodes: nameIn(tables)("nodes"), namespace }) : undefined
     return yield* onClient(SqlJobStore.make({
       ...tables,
@@ -150,6 +153,22 @@ export const make: (options?: Options) => Effect.Effect<Service, StoreError, PgC
       host: Host.make(options, sessions)
     }))
   })
+
+/** Statements of the store's own see what others have committed, or they would fail wherever somebody else was faster. */
+const readsCommitted = Effect.gen(function*() {
+  const sql = yield* SqlClient
+  const [row] = yield* sql`SELECT current_setting('default_transaction_isolation')`.values
+  if (row?.[0] === "read committed") return
+  return yield* new StoreError({
+    verb: "open",
+    retryable: false,
+    message:
+      `default_transaction_isolation: got ${
+        row?.[0]
+      }, expected read committed, PostgreSQL's own default: give the store a client ` +
+      `with startupParameters: { default_transaction_isolation: "read committed" }`
+  })
+}).pipe(Effect.catchTag("SqlError", (error) => Effect.fail(storeError("open", error, dialect.isTransient))))
 
 /** The context may have another database as its `SqlClient`. */
 const onClient = <A, E>(effect: Effect.Effect<A, E, SqlClient>): Effect.Effect<A, E, PgClient.PgClient> =>

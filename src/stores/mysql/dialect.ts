@@ -107,6 +107,7 @@ export const make = ({ isMariaDb, readsCommitted }: Server): Dialect => {
     skipLocked: "FOR UPDATE SKIP LOCKED",
     // a lock reads what is committed in any transaction; but who claims passes over what it holds
     latest: readsCommitted ? "" : "LOCK IN SHARE MODE",
+    isolation: undefined,
     exclusive: (names, named) => {
       const ids = Array.from(new Set(names.map((name) => hash(name) % locks))).sort((a, b) => a - b)
       return literal(

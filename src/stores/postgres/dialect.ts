@@ -101,6 +101,7 @@ export const dialect: Dialect = {
   forUpdate: (alias, key) => `ORDER BY ${alias}.${key} FOR UPDATE OF ${alias}`,
   skipLocked: "FOR UPDATE SKIP LOCKED",
   latest: "",
+  isolation: () => literal("SELECT current_setting('transaction_isolation')"),
   // the names share 256 locks, for a server has room for some thousands, and take them in one order
   exclusive: (names) =>
     Statement.fragment([

@@ -6,7 +6,7 @@
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { SqlClient } from "effect/sql/SqlClient"
-import type { SqlError } from "effect/sql/SqlError"
+import { SqlError, UnknownError } from "effect/sql/SqlError"
 import type { Fragment } from "effect/sql/Statement"
 import type { Service, Signal } from "../../JobStore.ts"
 import type { Dialect } from "./Dialect.ts"
@@ -211,6 +211,33 @@ export const inOneStep = <A, E, R>(
  */
 export const signal = (db: Database, signals: ReadonlyArray<Signal>): Effect.Effect<void> =>
   signals.length === 0 ? Effect.void : db.sql.afterCommit(db.hub.publish(signals))
+
+/**
+ * Fails in a transaction of the caller's that goes on seeing what it has seen before: who decides by what others have done meanwhile would
+ * keep a run waiting for one that has ended, and nobody would look at it again.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const seesLatest = ({ dialect: { isolation }, sql }: Database): Sql<void> =>
+  isolation === undefined ? Effect.void : Effect.gen(function*() {
+    const open = yield* Effect.serviceOption(sql.transactionService)
+    // the store's own is the outermost one
+    if (Option.isNone(open) || open.value[1] === 0) return
+    const [row] = yield* sql`${isolation()}`.values
+    if (row?.[0] === "read committed") return
+    return yield* new SqlError({
+      reason: new UnknownError({
+        cause: undefined,
+        operation: "transaction",
+        message:
+          `isolation of the caller's transaction: got ${
+            row?.[0]
+          }, expected read committed: whether a run has to wait, and which ` +
+          "one moves up, depends on what others have committed meanwhile, which a stricter transaction does not see"
+      })
+    })
+  })
 
 /** An effect of the database's statements. */
 export type Sql<A> = Effect.Effect<A, SqlError>

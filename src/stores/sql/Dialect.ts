@@ -77,6 +77,11 @@ export interface Dialect {
    * has seen before.
    */
   readonly latest: string
+  /**
+   * A statement that yields the isolation of the open transaction, where one that is not `read committed` would decide by what it has seen
+   * before; `undefined` where `latest` sees to that, or where writers exclude each other.
+   */
+  readonly isolation: (() => Fragment) | undefined
 
   /**
    * A statement that locks names until the transaction ends; they are few, and two names may share a lock. `undefined` where writers

@@ -12,7 +12,7 @@ import * as Effect from "effect/Effect"
 import type { NewRun, RunRow } from "../../JobStore.ts"
 import { inOrder, servingOrder, takePlaces } from "../limits.ts"
 import { waves } from "../waves.ts"
-import { adding, type Database, forKeys, forRows, type Sql, type Values } from "./Database.ts"
+import { adding, type Database, forKeys, forRows, seesLatest, type Sql, type Values } from "./Database.ts"
 import * as Families from "./families.ts"
 import type { Hints } from "./Hints.ts"
 import * as Places from "./places.ts"
@@ -204,6 +204,7 @@ export const make = (db: Database): Admission => {
 
   /** Only a run that may have to stay blocked must know beforehand which others will be there. */
   const known = Effect.fnUntraced(function*(news: ReadonlyArray<NewRun>) {
+    if (news.some(hasBound)) yield* seesLatest(db)
     const taken = new Map<string, number>()
     yield* places.count(news, taken)
     return {
@@ -373,6 +374,7 @@ export const make = (db: Database): Admission => {
   })
 
   const succeed = Effect.fnUntraced(function*(left: ReadonlyArray<Left>, now: number, hints: Hints) {
+    if (left.some((run) => run.job !== null || Places.hasLimits(run))) yield* seesLatest(db)
     const taken = new Map<string, number>()
     yield* serve(left.filter(Places.hasLimits), taken, now, hints)
     yield* follow(Families.familiesOf(left.filter(({ state }) => state === "done")), taken, now, hints)

@@ -165,21 +165,21 @@ export const make = (db: Database, admission: Admission, standings: Standings): 
   })
 
   /**
-   * Planning alone changes each job as it was read, or not at all, in one statement. Answers which; in the order of their ids, in which
-   * everybody locks.
+   * Planning alone changes each job as it was read, or not at all, in one statement. Answers which. Those are locked before they are written,
+   * in the order of their ids as everybody does: an `UPDATE` by itself locks in the order of whatever it reads first.
    */
   const advanceAtOnce = Effect.fnUntraced(function*(changes: ReadonlyArray<Plain>) {
     const found = yield* forRows(
       db,
       stepped,
-      changes.toSorted((a, b) => a.job < b.job ? -1 : 1).map((change) => [
-        ...advanceOf(change),
-        change.incarnation,
-        change.revision
-      ]),
+      changes.map((change) => [...advanceOf(change), change.incarnation, change.revision]),
       (rows) =>
-        sql`${advance.head} ${rows} ${advance.tail} AND ${db.ours("t")}
-          AND t.incarnation = k.incarnation AND t.revision = k.revision RETURNING t.id`.values
+        sql`WITH k AS MATERIALIZED (
+            SELECT k.* FROM ${rows} k ${each} ${jobs} j
+            WHERE ${
+          db.ours("j")
+        } AND j.id = k.id AND j.incarnation = k.incarnation AND j.revision = k.revision ${lockJobs}
+          ) ${advance.head} k ${advance.tail} AND ${db.ours("t")} RETURNING t.id`.values
     )
     const changed = new Set(found.map(([id]) => id))
     return changes.map(({ job }) => changed.has(job))

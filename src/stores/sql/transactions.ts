@@ -52,13 +52,9 @@ export const make = (sql: SqlClient): SqlClient["withTransaction"] => {
     spanAttributes: [],
     acquireConnection: (restore) =>
       Effect.tap(restore(sql.reserve), (connection) => Effect.sync(() => restores.set(connection, restore))),
-    begin: (connection, statement) =>
-      interruptible(
-        connection,
-        statement === undefined
-          ? connection.execute("BEGIN", [], undefined)
-          : connection.executeUnprepared(statement, [], undefined)
-      ).pipe(
+    // how the program begins its own (`BeginTransaction`) is its business
+    begin: (connection) =>
+      interruptible(connection, connection.execute("BEGIN", [], undefined)).pipe(
         // the reply may have been under way
         Effect.onInterrupt(() => Effect.ignore(rollback(connection)))
       ),

@@ -65,6 +65,7 @@ export const dialect: Dialect = {
   forUpdate: () => "",
   skipLocked: "",
   latest: "",
+  isolation: undefined,
   exclusive: undefined,
   isTransient: () => false,
   undoesTransaction: () => false,
