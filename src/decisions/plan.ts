@@ -83,8 +83,35 @@ export const plan = (situation: Situation): Plan => {
   const grace = policy.misfireGrace ?? (policy.catchUp === "none" ? defaultGraceOfNone : null)
   const newestAged = grace === null ? -Infinity : newestDue(situation, now - grace)
   const chosen = choose(situation, first, last, newestAged)
-  const admitted = admit(policy.overlap, going, chosen.length)
+  const { count, refusal } = admit(policy.overlap, going, chosen.length)
+  // What is nearly always so: one occurrence is due, and runs.
+  const segments: ReadonlyArray<Segment> = only && count === 1
+    ? [{ _tag: "fired", to: first }]
+    : tile(situation, { only, last, newestAged, chosen, count, refusal })
+  return {
+    segments,
+    cursor: last,
+    next: only ? second : occurrences.next(last, anchor),
+    cancelGoing: policy.overlap === "cancelRunning" && going > 0 && count > 0,
+    serial
+  }
+}
 
+/** What was found about what is due. */
+interface Found {
+  /** Whether it is one occurrence. */
+  readonly only: boolean
+  readonly last: number
+  readonly newestAged: number
+  /** What the catch-up policy would run, how many of them the overlap policy lets in, and why no more. */
+  readonly chosen: ReadonlyArray<number>
+  readonly count: number
+  readonly refusal: Reason
+}
+
+/** Cuts the time line up to the newest due occurrence into segments. */
+const tile = (situation: Situation, { chosen, count, last, newestAged, only, refusal }: Found): Array<Segment> => {
+  const { anchor, cursor, occurrences, policy } = situation
   const segments: Array<Segment> = []
   let edge = cursor
   /** Closes the stretch after `edge` up to and including the occurrence `to`, if it holds any. */
@@ -93,7 +120,7 @@ export const plan = (situation: Situation): Plan => {
     segments.push({ _tag: "not", to, ...verdict, count: only ? 1 : countIn(occurrences, edge, to, anchor) })
     edge = to
   }
-  const fires = chosen.slice(0, admitted.count)
+  const fires = chosen.slice(0, count)
 
   if (policy.misfireGrace !== null) stretch(newestAged, { kind: "missed", reason: "age" })
   if (chosen.length === 0) {
@@ -109,15 +136,9 @@ export const plan = (situation: Situation): Plan => {
       edge = nominal
     }
     if (fires.length === chosen.length) stretch(last, { kind: "coalesced", reason: "catchUp", into: oldest })
-    else stretch(last, { kind: "skipped", reason: admitted.refusal })
+    else stretch(last, { kind: "skipped", reason: refusal })
   }
-  return {
-    segments,
-    cursor: last,
-    next: only ? second : occurrences.next(last, anchor),
-    cancelGoing: policy.overlap === "cancelRunning" && going > 0 && fires.length > 0,
-    serial
-  }
+  return segments
 }
 
 /** The due occurrences that the catch-up policy would run, oldest first. */

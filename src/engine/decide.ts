@@ -6,7 +6,7 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import { limitsOf } from "../decisions/limits.ts"
-import { newestDue, plan, type Segment } from "../decisions/plan.ts"
+import { newestDue, plan, type Segment, type Situation } from "../decisions/plan.ts"
 import { planWithout, without } from "../decisions/skip.ts"
 import type * as JobStore from "../JobStore.ts"
 import * as Policy from "../Policy.ts"
@@ -97,22 +97,26 @@ export const decide = (
     moved: movedOf(row)
   }
   const asked = skips.length === 0 ? timeLine : { ...timeLine, occurrences: without(occurrences, skips) }
-  const full = { ...timeLine, policy: withOverlap(core, row, policy, asked, situation), going, now }
-  const decided = skips.length === 0 ? plan(full) : planWithout(full, skips)
-  const runs: Array<JobStore.NewRun> = []
-  const verdicts: Array<JobStore.VerdictRow> = []
-  let from = row.cursor
-  for (const segment of decided.segments) {
-    if (segment._tag === "fired") runs.push(runOf(row, policy, decided.serial, segment.to, planned(segment.to), now))
-    else verdicts.push(verdictOf(core, row, segment, from, now, latest))
-    from = segment.to
+  const full: Situation = {
+    occurrences,
+    anchor: timeLine.anchor,
+    cursor: timeLine.cursor,
+    planned,
+    moved: timeLine.moved,
+    policy: withOverlap(core, row, policy, asked, situation),
+    going,
+    now
   }
+  const decided = skips.length === 0 ? plan(full) : planWithout(full, skips)
+  const { segments } = decided
+  // Nearly always all of them are: one.
+  const fired = segments.every(isFired) ? segments : segments.filter(isFired)
   return {
-    cursor: decided.segments.length === 0 ? row.cursor : decided.cursor,
+    cursor: segments.length === 0 ? row.cursor : decided.cursor,
     next: decided.next,
     nextDue: decided.next === undefined ? undefined : planned(decided.next),
-    runs,
-    verdicts,
+    runs: fired.map(({ to }) => runOf(row, policy, decided.serial, to, planned(to), now)),
+    verdicts: fired.length === segments.length ? noVerdicts : verdictsOf(core, row, segments, now, latest),
     cancel: decided.cancelGoing ? { reason: "overlap policy cancelRunning", by: "effect-scheduler" } : null
   }
 }
@@ -245,6 +249,26 @@ export const backfillRun = (
     readyAt: pace === 0 ? null : planned,
     boost: -behind
   }
+}
+
+const isFired = (segment: Segment): segment is Segment & { readonly _tag: "fired" } => segment._tag === "fired"
+
+const noVerdicts: ReadonlyArray<JobStore.VerdictRow> = []
+
+const verdictsOf = (
+  core: Core,
+  row: JobStore.JobRow,
+  segments: ReadonlyArray<Segment>,
+  now: number,
+  latest: string | null
+): ReadonlyArray<JobStore.VerdictRow> => {
+  const verdicts: Array<JobStore.VerdictRow> = []
+  let from = row.cursor
+  for (const segment of segments) {
+    if (segment._tag === "not") verdicts.push(verdictOf(core, row, segment, from, now, latest))
+    from = segment.to
+  }
+  return verdicts
 }
 
 const verdictOf = (

@@ -52,31 +52,40 @@ const planAll = Effect.fnUntraced(function*(
   at: number,
   foreign: Map<string, number>
 ) {
-  const changes: Array<JobStore.Change> = []
-  const jobs: Array<JobStore.JobRow> = []
-  for (const one of due) {
-    const change = changeOf(core, one, at)
-    if ("elsewhere" in change) yield* leave(core, one.job, change.reason, at, foreign)
-    else {
-      changes.push(change)
-      jobs.push(one.job)
-    }
-  }
+  const { changes, jobs, left } = decideAll(core, due, at)
+  for (const { job, reason } of left) yield* leave(core, job, reason, at, foreign)
   if (changes.length === 0) return
   const held = changes.map((change) => heldFor(core, change))
   const answers = yield* core.store.commit({ changes, now: at })
-  let queued = false
-  for (let i = 0; i < changes.length; i++) {
-    // A stale decision was made on a job that somebody else has decided or changed since; the next pass reads it again.
-    if (answers[i] !== "ok") continue
-    const change = changes[i]!
-    queued ||= change.runs.length > 0
+  // A stale decision was made on a job that somebody else has decided or changed since; the next pass reads it again.
+  changes.forEach((change, i) => {
+    if (answers[i] !== "ok") return
     if (core.events.heard()) announce(core, jobs[i]!, change, at)
     stopGoing(core, change, at, held[i]!)
     followCancelled(core, jobs[i]!, change)
-  }
-  if (queued) wakeWorkers(core)
+  })
+  if (changes.some(({ runs }, i) => answers[i] === "ok" && runs.length > 0)) wakeWorkers(core)
 })
+
+/** Changes and the jobs as they were before them, and what others must decide. */
+interface Decided {
+  readonly changes: Array<JobStore.Change>
+  readonly jobs: Array<JobStore.JobRow>
+  readonly left: Array<{ readonly job: JobStore.JobRow; readonly reason: string }>
+}
+
+const decideAll = (core: Core, due: ReadonlyArray<JobStore.DueJob>, at: number): Decided => {
+  const all: Decided = { changes: [], jobs: [], left: [] }
+  for (const one of due) {
+    const change = changeOf(core, one, at)
+    if ("elsewhere" in change) all.left.push({ job: one.job, reason: change.reason })
+    else {
+      all.changes.push(change)
+      all.jobs.push(one.job)
+    }
+  }
+  return all
+}
 
 const leave = (
   core: Core,

@@ -147,10 +147,10 @@ export const make = (store: JobStore.Service, outage: Outage, batch: number): Se
     const entries = inHand
     inHand = []
     yield* release(entries)
-    for (const { answer, recorded, settlement } of entries) {
+    entries.forEach(({ answer, recorded, settlement }) => {
       if (settlement !== null && refusals.size > 0) refusals.delete(settlement.run)
       recorded(settlement === null ? "ok" : answer ?? "lost")
-    }
+    })
   })
 
   return {

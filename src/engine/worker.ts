@@ -61,12 +61,7 @@ export const worker = (
     // The store may have taken its time to say what the rates have left, too.
     const at = yield* now
     if (!lease.covers(asked, at)) giveUp(at)
-    else {
-      for (const { row, startAt } of rationed) {
-        if (startAt === undefined) start(row)
-        else postpone(row, startAt, at)
-      }
-    }
+    else rationed.forEach(({ row, startAt }) => startAt === undefined ? start(row) : postpone(row, startAt, at))
     return runs.length === slots ? at : next
   })
 
