@@ -23,8 +23,8 @@ export const within = (store: JobStore.Service, millis: number): JobStore.Servic
 
   const heard = <A>(verb: string, call: Effect.Effect<A, StoreError>, times = 1): Effect.Effect<A, StoreError> => {
     const patience = times * millis
-    const silence = Effect.fail(
-      new StoreError({ verb, retryable: true, message: `${verb} was not answered within ${patience} ms` })
+    const silence = Effect.suspend(() =>
+      Effect.fail(new StoreError({ verb, retryable: true, message: `${verb} was not answered within ${patience} ms` }))
     )
     return Effect.flatMap(store.transaction, (open) =>
       open === undefined
@@ -78,16 +78,15 @@ const apart = <A>(
   silence: Effect.Effect<never, StoreError>
 ): Effect.Effect<A, StoreError> =>
   Effect.uninterruptibleMask((restore) =>
-    Effect.gen(function*() {
-      const fiber = yield* Effect.forkDetach(call, { startImmediately: true })
+    Effect.flatMap(Effect.forkDetach(call, { startImmediately: true }), (fiber) => {
+      const answer = fiber.pollUnsafe()
+      if (answer !== undefined) return answer
       const ended = Effect.timeoutOption(Fiber.await(fiber), millis)
-      const giveUp = () => fiber.interruptUnsafe()
+      const giveUp = Effect.sync(() => fiber.interruptUnsafe())
       // Who stops waiting still waits for it to stop: what it does must not come after what he does next.
-      const exit = fiber.pollUnsafe() ?? Option.getOrUndefined(
-        yield* Effect.onInterrupt(restore(ended), () => Effect.andThen(Effect.sync(giveUp), ended))
+      return Effect.flatMap(
+        Effect.onInterrupt(restore(ended), () => Effect.andThen(giveUp, ended)),
+        Option.match({ onNone: () => Effect.andThen(giveUp, silence), onSome: (exit) => exit })
       )
-      if (exit !== undefined) return yield* exit
-      giveUp()
-      return yield* silence
     })
   )
