@@ -6,6 +6,8 @@ import { Census } from "./census.ts"
 import { misfollowed } from "./followers.ts"
 import type { Attempt, Happening } from "./history.ts"
 import { type Stretch, untiled } from "./timeline.ts"
+import { failuresInARow } from "./watches/failures.ts"
+import { forgotten } from "./watches/forgotten.ts"
 import { keys } from "./watches/keys.ts"
 import { places } from "./watches/places.ts"
 import { rates } from "./watches/rates.ts"
@@ -62,6 +64,8 @@ export class Checker {
   private readonly healthy = new Map<string, number>()
   private readonly removals = new Map<string, string>()
   private readonly removed = new Set<string>()
+  /** Runs that were forgotten, as they were then. */
+  private readonly swept: Array<JobStore.RunRow> = []
   /** How often a run had been made to go again when somebody asked for its end. */
   private readonly cancelling = new Map<number, number>()
   /** Incarnations that are no more, and runs of theirs that somebody made go again since. */
@@ -76,7 +80,7 @@ export class Checker {
   constructor(enumerate: Enumerate, going: Scene["going"]) {
     this.enumerate = enumerate
     const scene: Scene = { fail: (violation) => this.fail(violation), runs: this.runs, going }
-    this.watches = [keys, places, rates, redriven, waits].map((watch) => watch(scene))
+    this.watches = [failuresInARow, forgotten, keys, places, rates, redriven, waits].map((watch) => watch(scene))
   }
 
   see(happening: Happening, at: number): void {
@@ -154,6 +158,8 @@ export class Checker {
         if (happening.since === undefined) this.healthy.delete(happening.node)
         else this.healthy.set(happening.node, happening.since)
         return
+      case "swept":
+        return void this.swept.push(...happening.rows)
       case "cancelling":
         return void this.cancelling.set(happening.call, this.earlier.get(happening.run)?.length ?? 0)
       case "ceased":
@@ -191,7 +197,7 @@ export class Checker {
     for (const job of jobs) {
       if (job.state !== "paused" && job.state !== "done") this.fail(`job ${job.id} is ${job.state} at the end`)
     }
-    const byId = new Map(rows.map((row) => [row.id, row]))
+    const byId = new Map([...this.swept, ...rows].map((row) => [row.id, row]))
     for (const id of this.runs.keys()) {
       const row = byId.get(id)
       if (row === undefined) this.fail(`run ${id} is gone`)
@@ -228,7 +234,8 @@ export class Checker {
     for (const run of runs) {
       if (this.runs.has(run.id)) this.fail(`${run.id} fires twice`)
       this.runs.set(run.id, run)
-      timeline.fired.push(run.nominal!)
+      // One that was asked for by hand is no occurrence.
+      if (run.nominal !== null) timeline.fired.push(run.nominal)
     }
     for (const { from, to } of verdicts) timeline.stretches.push({ from: from ?? -Infinity, to })
     if (update._tag === "Delete" || update._tag === "Renew") {
@@ -360,8 +367,10 @@ export const describe = (happening: Happening): string => {
       return `run ${happening.run.id} enqueued`
     case "claimed":
       return `${happening.row.node} claimed ${happening.row.id} #${happening.row.fence}`
-    case "settled":
-      return `${happening.settlement.run} #${happening.settlement.fence} ${happening.settlement.next._tag}`
+    case "settled": {
+      const { fence, next, run } = happening.settlement
+      return `${run} #${fence} ${next._tag}${next._tag === "Done" ? ` (${next.outcome})` : ""}`
+    }
     case "cancelled":
     case "taken":
       return `${happening._tag}: ${happening.runs.join(", ")}`
@@ -388,6 +397,8 @@ export const describe = (happening: Happening): string => {
       return `${happening._tag} ${happening.run}, ${happening.call}`
     case "snoozed":
       return `${happening.attempt.node} ${happening.attempt.run} #${happening.attempt.fence} wants to sleep until ${happening.until}`
+    case "swept":
+      return `forgotten: ${happening.rows.map(({ id }) => id)}`
     case "granted":
       return `${happening.granted} of ${happening.want.n} granted of ${happening.want.key}`
     case "revived":

@@ -30,6 +30,8 @@ export type Happening =
   | { readonly _tag: "cancelled"; readonly runs: ReadonlyArray<string> }
   | { readonly _tag: "taken"; readonly runs: ReadonlyArray<string>; readonly abandoned: ReadonlyArray<string> }
   | { readonly _tag: "left"; readonly node: string; readonly abandoned: ReadonlyArray<string> }
+  /** Runs were forgotten: as they were then. */
+  | { readonly _tag: "swept"; readonly rows: ReadonlyArray<JobStore.RunRow>; readonly now: number }
   /** A rate was asked for starts. */
   | { readonly _tag: "granted"; readonly want: JobStore.Want; readonly granted: number }
   /** A run that was done goes again; `outcome` is what it had come to. */
@@ -130,6 +132,15 @@ export const recorded = (store: JobStore.Service, see: See): JobStore.Service =>
       Effect.suspend(() => {
         const held = idsOf(select({ going: true }).filter(({ node }) => node === request.node))
         return told(store.leave(request), () => see({ _tag: "left", node: request.node, abandoned: doneOf(held) }))
+      }),
+    sweep: (request) =>
+      Effect.suspend(() => {
+        const before = select({})
+        return told(store.sweep(request), () => {
+          const left = new Set(idsOf(select({})))
+          const rows = before.filter(({ id }) => !left.has(id))
+          if (rows.length > 0) see({ _tag: "swept", rows, now: request.now })
+        })
       }),
     take: (request) =>
       told(store.take(request), (answers) => {

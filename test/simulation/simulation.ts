@@ -8,6 +8,7 @@ import { counting } from "../support/counting.ts"
 import { wall } from "../support/wall.ts"
 import { Refused, Retried, Work } from "../support/world.ts"
 import { cancelling } from "./actors/cancelling.ts"
+import { managing } from "./actors/managing.ts"
 import { redriving } from "./actors/redriving.ts"
 import { requesting } from "./actors/requesting.ts"
 import { setting } from "./actors/setting.ts"
@@ -47,7 +48,7 @@ const times = {
 } as const
 
 /** All who take part besides those who do everything. */
-export const everybody: ReadonlyArray<Actor> = [redriving, requesting, cancelling, setting, slowing, snoozing]
+export const everybody: ReadonlyArray<Actor> = [managing, redriving, requesting, cancelling, setting, slowing, snoozing]
 
 export const simulate = Effect.fnUntraced(function*(
   { actors = everybody, broken = (store) => store, minutes, seed }: Options
@@ -229,9 +230,11 @@ export const simulate = Effect.fnUntraced(function*(
   // All becomes well, and quiet.
   if (checker.violations.length === 0) {
     yield* start
-    for (const { node } of closing) if (!node.link.dead) weather(node, { cut: false, flaky: false, slow: false })
+    const well = { cut: false, flaky: false, slow: false }
+    // One that closed while it was cut off is well only as far as it can go on closing.
+    for (const { node } of closing) Object.assign(node.link, well)
     for (const node of nodes) {
-      weather(node, { cut: false, flaky: false, slow: false })
+      weather(node, well)
       yield* node.scheduler.resumeNode
     }
     yield* TestClock.adjust("2 minutes")

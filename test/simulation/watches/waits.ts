@@ -19,7 +19,7 @@ export const waits = ({ fail, runs }: Scene): Watch => {
   }
   return {
     see: (happening, at) => {
-      latest = Math.max(latest, at)
+      latest = Math.max(latest, happening._tag === "stepped" ? at - happening.by : at)
       switch (happening._tag) {
         case "enqueued":
         case "replaced":
