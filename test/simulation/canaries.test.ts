@@ -4,11 +4,25 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, References } from "effect"
 import type { JobStore } from "effect-scheduler"
+import { cancelling } from "./actors/cancelling.ts"
+import { completing } from "./actors/completing.ts"
+import { managing } from "./actors/managing.ts"
+import { redriving } from "./actors/redriving.ts"
+import { requesting } from "./actors/requesting.ts"
+import { snoozing } from "./actors/snoozing.ts"
 import { simulate } from "./simulation.ts"
+import type { Actor } from "./stage.ts"
 
 type Break = (store: JobStore.Service) => Partial<JobStore.Service>
 
-const canaries: Readonly<Record<string, { readonly broken: Break; readonly says: RegExp }>> = {
+interface Canary {
+  readonly broken: Break
+  readonly says: RegExp
+  /** Who must take part for it to show. */
+  readonly actors?: ReadonlyArray<Actor>
+}
+
+const canaries: Readonly<Record<string, Canary>> = {
   "commit ignores the revision": {
     says: /fires twice|verdicts|overlap/,
     broken: (store) => ({
@@ -110,10 +124,12 @@ const canaries: Readonly<Record<string, { readonly broken: Break; readonly says:
     })
   },
   "what is redriven does not go": {
+    actors: [redriving],
     says: /and it does not go/,
     broken: () => ({ revive: ({ runs }) => Effect.succeed(runs.map(() => "going" as const)) })
   },
   "what is redriven takes others with it": {
+    actors: [redriving],
     says: /was claimed after its end/,
     broken: (store) => ({
       revive: ({ now, runs }) =>
@@ -125,6 +141,7 @@ const canaries: Readonly<Record<string, { readonly broken: Break; readonly says:
     })
   },
   "unique keys mean nothing": {
+    actors: [requesting],
     says: /has the key/,
     broken: (store) => ({
       enqueue: (request) =>
@@ -132,6 +149,7 @@ const canaries: Readonly<Record<string, { readonly broken: Break; readonly says:
     })
   },
   "the newest payload is not kept": {
+    actors: [requesting],
     says: /a payload that is not its newest/,
     broken: (store) => ({
       enqueue: ({ now, replace, runs }) =>
@@ -142,6 +160,7 @@ const canaries: Readonly<Record<string, { readonly broken: Break; readonly says:
     })
   },
   "nothing waits": {
+    actors: [snoozing],
     says: /waits until .*, and is claimed at/,
     broken: (store) => ({
       settle: (request) =>
@@ -156,6 +175,7 @@ const canaries: Readonly<Record<string, { readonly broken: Break; readonly says:
     })
   },
   "what is cancelled is over before it has ended": {
+    actors: [cancelling],
     says: /cancel of .* returned while/,
     broken: (store) => ({
       cancel: (request) =>
@@ -167,6 +187,44 @@ const canaries: Readonly<Record<string, { readonly broken: Break; readonly says:
                 settlements: rows.map(({ fence, id }) => ({ run: id, fence, next: { _tag: "Release" }, follow: [] })),
                 now: request.now
               }))
+        )
+    })
+  },
+  "what is completed starts again": {
+    actors: [completing],
+    says: /started after its writes were committed/,
+    broken: (store) => ({
+      settle: (request) =>
+        store.settle({
+          ...request,
+          settlements: request.settlements.map((settlement) =>
+            settlement.next._tag === "Done" && settlement.next.result === `"completed"`
+              ? { ...settlement, next: { _tag: "Release" } }
+              : settlement
+          )
+        })
+    })
+  },
+  "runs are forgotten too soon": {
+    actors: [managing],
+    says: /is forgotten at/,
+    broken: (store) => ({ sweep: (request) => store.sweep({ ...request, now: request.now + 600_000 }) })
+  },
+  "nobody sees how often a job has failed": {
+    actors: [managing],
+    says: /has failed too often/,
+    broken: (store) => ({
+      runs: (query) => query.job !== undefined && query.going === false ? Effect.succeed([]) : store.runs(query)
+    })
+  },
+  "failures count twice": {
+    actors: [managing],
+    says: /is paused for failures, of which there are only/,
+    broken: (store) => ({
+      runs: (query) =>
+        Effect.map(
+          store.runs(query),
+          (rows) => query.job !== undefined && query.going === false ? rows.flatMap((row) => [row, row]) : rows
         )
     })
   },
@@ -191,13 +249,14 @@ const canaries: Readonly<Record<string, { readonly broken: Break; readonly says:
 const patience = 20
 
 describe("canaries", () => {
-  for (const [name, { broken, says }] of Object.entries(canaries)) {
+  for (const [name, { actors = [], broken, says }] of Object.entries(canaries)) {
     it.effect(name, () =>
       Effect.gen(function*() {
         for (let n = 1; n <= patience; n++) {
           const { violations } = yield* simulate({
             seed: `canary ${n}`,
             minutes: 30,
+            actors,
             broken: (store) => ({ ...store, ...broken(store) })
           })
           if (violations.some((violation) => says.test(violation))) return

@@ -14,6 +14,7 @@ import { rates } from "./watches/rates.ts"
 import { redriven } from "./watches/redriven.ts"
 import { waits } from "./watches/waits.ts"
 import type { Scene, Watch } from "./watches/watch.ts"
+import { writes } from "./watches/writes.ts"
 
 /** All instants in `(after, until]` of a trigger's text, from a source other than the library. */
 export type Enumerate = (trigger: string, anchor: number, after: number, until: number) => ReadonlyArray<number>
@@ -80,7 +81,9 @@ export class Checker {
   constructor(enumerate: Enumerate, going: Scene["going"]) {
     this.enumerate = enumerate
     const scene: Scene = { fail: (violation) => this.fail(violation), runs: this.runs, going }
-    this.watches = [failuresInARow, forgotten, keys, places, rates, redriven, waits].map((watch) => watch(scene))
+    this.watches = [failuresInARow, forgotten, keys, places, rates, redriven, waits, writes].map((watch) =>
+      watch(scene)
+    )
   }
 
   see(happening: Happening, at: number): void {
@@ -148,6 +151,8 @@ export class Checker {
       }
       case "started":
         return this.started(happening.attempt)
+      // What a handler does after its commit is nobody's business any more.
+      case "wrote":
       case "ended":
         return void this.open.delete(openKey(happening.attempt))
       case "crashed":
@@ -205,6 +210,7 @@ export class Checker {
       else if (!this.over.has(id)) this.fail(`run ${id} is done, and nobody has ended it`)
     }
     for (const { run } of this.open.values()) this.fail(`a handler of ${run} still runs at the end`)
+    for (const watch of this.watches) watch.finish?.(byId)
     this.violations.push(...misfollowed(byId, this.earlier))
     for (const timeline of this.timelines.values()) this.decided(timeline, now)
   }
@@ -375,7 +381,8 @@ export const describe = (happening: Happening): string => {
     case "taken":
       return `${happening._tag}: ${happening.runs.join(", ")}`
     case "started":
-    case "ended": {
+    case "ended":
+    case "wrote": {
       const { attempt, fence, node, run } = happening.attempt
       return `${node} ${happening._tag} ${run} #${fence}, attempt ${attempt}`
     }

@@ -51,6 +51,8 @@ export type Happening =
   | { readonly _tag: "ceased"; readonly call: number; readonly run: string }
   /** A handler asks to be run again at an instant. */
   | { readonly _tag: "snoozed"; readonly attempt: Attempt; readonly until: number }
+  /** What a handler wrote in a transaction was committed, and with it the end of its run. */
+  | { readonly _tag: "wrote"; readonly attempt: Attempt }
   /** A call of `redrive` returned. */
   | { readonly _tag: "redriven"; readonly call: number; readonly run: string }
   | { readonly _tag: "started"; readonly attempt: Attempt }

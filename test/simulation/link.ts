@@ -6,6 +6,12 @@ import { type JobStore, SchedulerError } from "effect-scheduler"
 import type { Random } from "./random.ts"
 
 export interface Link {
+  /** Carries out a verb over the link; one that is dead answers nothing, whatever that is. */
+  readonly through: <A>(
+    name: string,
+    verb: Effect.Effect<A, SchedulerError.StoreError>,
+    nothing: A
+  ) => Effect.Effect<A, SchedulerError.StoreError>
   readonly store: JobStore.Service
   /** No call comes through, no reply comes back, no hint arrives. */
   cut: boolean
@@ -31,7 +37,7 @@ export const slowest = 25_000
 const paces = [500, 6_000, 6_000, slowest]
 
 export const link = (store: JobStore.Service, random: Random): Link => {
-  const state: Link = { store, cut: false, flaky: false, slow: false, dead: false }
+  const state = { store, cut: false, flaky: false, slow: false, dead: false }
   const pace = random.fork("pace")
   const way = Effect.suspend(() =>
     state.slow && pace.chance(0.5)
@@ -53,6 +59,7 @@ export const link = (store: JobStore.Service, random: Random): Link => {
     })
   const idle = { runs: [], next: null }
   return Object.assign(state, {
+    through,
     store: {
       ...store,
       insertJobs: (rows) => through("insertJobs", store.insertJobs(rows), rows.map(() => "inserted" as const)),

@@ -8,6 +8,7 @@ import { counting } from "../support/counting.ts"
 import { wall } from "../support/wall.ts"
 import { Refused, Retried, Work } from "../support/world.ts"
 import { cancelling } from "./actors/cancelling.ts"
+import { completing } from "./actors/completing.ts"
 import { managing } from "./actors/managing.ts"
 import { redriving } from "./actors/redriving.ts"
 import { requesting } from "./actors/requesting.ts"
@@ -20,6 +21,7 @@ import { link, slowest, type Weather } from "./link.ts"
 import { follow, policyOf } from "./policies.ts"
 import { random } from "./random.ts"
 import type { Actor, Call, Node, Stage } from "./stage.ts"
+import { transactional } from "./transaction.ts"
 import { triggers } from "./triggers.ts"
 
 export interface Options {
@@ -48,7 +50,16 @@ const times = {
 } as const
 
 /** All who take part besides those who do everything. */
-export const everybody: ReadonlyArray<Actor> = [managing, redriving, requesting, cancelling, setting, slowing, snoozing]
+export const everybody: ReadonlyArray<Actor> = [
+  completing,
+  managing,
+  redriving,
+  requesting,
+  cancelling,
+  setting,
+  slowing,
+  snoozing
+]
 
 export const simulate = Effect.fnUntraced(function*(
   { actors = everybody, broken = (store) => store, minutes, seed }: Options
@@ -67,7 +78,7 @@ export const simulate = Effect.fnUntraced(function*(
     checker.see(happening, at)
   }
   const shared = { ...memory, capabilities: { ...memory.capabilities, shared: true, durability: "process" as const } }
-  const store = recorded(broken(shared), see)
+  const store = transactional(recorded(broken(shared), see))
 
   const nodes: Array<Node> = []
   const closing: Array<{ readonly node: Node; readonly fiber: Fiber.Fiber<unknown> }> = []
@@ -214,6 +225,7 @@ export const simulate = Effect.fnUntraced(function*(
     weather: (node, state) => Effect.sync(() => weather(node, state)),
     fresh: () => ++told,
     see,
+    store,
     stored: memory,
     anyTrigger: any,
     call

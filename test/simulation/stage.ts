@@ -2,7 +2,8 @@
  * What actors play on: the nodes, their store, and a way to call a verb that is watched until it returns.
  */
 import type { Effect, Fiber, Scope } from "effect"
-import type { JobStore, Run, Scheduler, Trigger } from "effect-scheduler"
+import type { JobStore, Run, Scheduler, SchedulerError, Trigger } from "effect-scheduler"
+import type { Refused } from "../support/world.ts"
 import type { Attempt, See } from "./history.ts"
 import type { Link, Weather } from "./link.ts"
 import type { Random } from "./random.ts"
@@ -25,6 +26,8 @@ export interface Stage {
   /** A number that no other call has. */
   readonly fresh: () => number
   readonly see: See
+  /** The store itself, where no link is in between. */
+  readonly store: JobStore.Service
   /** What is stored, whatever the links are like. */
   readonly stored: Pick<JobStore.Service, "jobs" | "runs">
   readonly anyTrigger: (random: Random, now: number) => Trigger.Trigger
@@ -44,7 +47,7 @@ export interface Actor {
     node: Node,
     attempt: Attempt,
     random: Random
-  ) => Effect.Effect<void, never, Run.CurrentRun>
+  ) => Effect.Effect<void, Refused | SchedulerError.CompletionRefused, Run.CurrentRun>
 }
 
 export interface Call {
