@@ -27,8 +27,8 @@ import { codecsOf, type TaskCodecs } from "./codecs.ts"
 import { complete } from "./completion.ts"
 import { type Core, type Running, wakeWorkers } from "./core.ts"
 import { followed, followers, followRuns } from "./following.ts"
-import { isWithin } from "./heartbeat.ts"
 import { Logbook } from "./logbook.ts"
+import { type Moment, moment, passed } from "./moment.ts"
 import { pauseAfterFailures } from "./pausing.ts"
 import { quarantineJob } from "./quarantine.ts"
 import { type Answer, unstorable } from "./settler.ts"
@@ -66,21 +66,22 @@ export const startAttempt = (core: Core, running: Running): void => {
   if (earlier === undefined) return begin(core, running)
   // The run was taken from this node, which claimed it again before its earlier attempt has ended: one after the other.
   earlier.ended ??= []
-  earlier.ended.push(() => beginLate(core, running))
+  const since = moment(core.clock)
+  earlier.ended.push(() => beginLate(core, running, since))
   // Last, because all that follows from it may happen before the call returns.
   stop(earlier, "lost")
 }
 
 /**
- * A claim is made less than a beat after the lease was renewed. One that had to wait for longer than the rest of it may have been taken,
- * while no beat came through to say so: then it is put back, or refused.
+ * A claim is made less than a beat after the lease was renewed, and begun less than a beat after that. One that had to wait for longer than the rest
+ * of the lease may have been taken, while no beat came through to say so: then it is put back, or refused.
  */
-const beginLate = (core: Core, running: Running): void => {
-  const at = core.clock.currentTimeMillisUnsafe()
+const beginLate = (core: Core, running: Running, since: Moment): void => {
   const { beat, lease } = core.settings
-  if (running.stop !== undefined || isWithin(lease - beat, running.row.claimed ?? at, at)) return begin(core, running)
+  const now = moment(core.clock)
+  if (running.stop !== undefined || passed(since, now) < lease - 2 * beat) return begin(core, running)
   const policy = Option.getOrElse(Policy.decode(running.row.policy), () => Policy.defaults)
-  conclude(core, running, policy, null, { ended: { _tag: "Snoozed", until: at } })
+  conclude(core, running, policy, null, { ended: { _tag: "Snoozed", until: now.at } })
 }
 
 const begin = (core: Core, running: Running): void => {

@@ -6,16 +6,17 @@
 import * as Effect from "effect/Effect"
 import type * as JobStore from "../JobStore.ts"
 import { stop } from "./cancel.ts"
-import { type Core, now } from "./core.ts"
+import type { Core } from "./core.ts"
+import { type Moment, moment, never, passed } from "./moment.ts"
 
 export interface Lease {
   /** Whether the lease outlives the next beat; without that nothing may be claimed. */
-  readonly holds: (now: number) => boolean
+  readonly holds: (now: Moment) => boolean
   /**
    * Whether a claim that was asked for at one instant may be begun at another. Not when its reply was long under way: the claim may have
    * been handed back as one whose reply was lost, or taken with the lease.
    */
-  readonly covers: (asked: number, now: number) => boolean
+  readonly covers: (asked: Moment, now: Moment) => boolean
   /** The reply to a claim was lost: the store may think that this node holds what it does not know of. */
   readonly doubt: Effect.Effect<void>
   /** Makes the lease hold. */
@@ -23,9 +24,6 @@ export interface Lease {
   /** The role's loop. */
   readonly loop: Effect.Effect<never>
 }
-
-/** Whether less than so much time has passed. Where the clock was set back meanwhile nobody can tell, and so it is not. */
-export const isWithin = (millis: number, since: number, at: number): boolean => at >= since && at - since < millis
 
 export const make = (core: Core): Lease => {
   const { settings, store } = core
@@ -38,30 +36,33 @@ export const make = (core: Core): Lease => {
       loop: Effect.never
     }
   }
-  let beatenAt = -Infinity
+  let beaten = never
   /**
    * Claims that the store knows of and this node does not, and since when: a claim's answer was lost once that is longer ago than a beat.
    * Until then it may be on its way; one that is slower is handed back by whoever gets it.
    */
-  let unknown = new Map<string, { readonly fence: number; readonly since: number }>()
+  let unknown = new Map<string, { readonly fence: number; readonly since: Moment }>()
   let inDoubt = false
 
   /** A claim whose reply was lost is held too, though nothing runs here. */
   const mayHold = () => core.running.size > 0 || unknown.size > 0 || inDoubt
 
   /** Each try with a lease that begins then: after an outage one that began before it would be over already. */
-  const renew = Effect.flatMap(Effect.andThen(core.keepTime, now), (at) =>
-    Effect.map(
-      store.beat({ id: core.node, host: core.host, pid: core.pid, expiresAt: at + settings.lease }),
-      (held) => ({ at, held })
-    ))
+  const renew = Effect.flatMap(
+    Effect.andThen(core.keepTime, Effect.sync(() => moment(core.clock))),
+    (asked) =>
+      Effect.map(
+        store.beat({ id: core.node, host: core.host, pid: core.pid, expiresAt: asked.at + settings.lease }),
+        (held) => ({ asked, held })
+      )
+  )
 
   const beat = Effect.gen(function*() {
     inDoubt = false
     const expected = new Map(core.running)
-    const { at, held } = yield* core.outage.rideOut(renew)
-    // Of two beats the later one counts, whichever is answered last. One from the future says that the clock was set back since.
-    beatenAt = beatenAt > (yield* now) ? at : Math.max(beatenAt, at)
+    const { asked, held } = yield* core.outage.rideOut(renew)
+    // Of two beats the later one counts, whichever is answered last.
+    if (asked.steady >= beaten.steady) beaten = asked
     const claims = new Map(held.map((claim) => [claim.run, claim]))
     for (const [id, running] of expected) {
       const claim = claims.get(id)
@@ -73,9 +74,9 @@ export const make = (core: Core): Lease => {
     const stray = held.filter((claim) => !expected.has(claim.run) && !core.running.has(claim.run))
     const since = (claim: JobStore.Held) => {
       const seen = unknown.get(claim.run)
-      return seen?.fence === claim.fence ? Math.min(seen.since, at) : at
+      return seen?.fence === claim.fence ? seen.since : asked
     }
-    const again = stray.filter((claim) => at - since(claim) >= settings.beat)
+    const again = stray.filter((claim) => passed(since(claim), asked) >= settings.beat)
     unknown = new Map(stray.map((claim) => [claim.run, { fence: claim.fence, since: since(claim) }]))
     if (again.length > 0) {
       yield* core.outage.rideOut(store.settle({
@@ -85,7 +86,7 @@ export const make = (core: Core): Lease => {
           next: { _tag: "Release" },
           follow: []
         })),
-        now: at
+        now: asked.at
       }))
     }
   })
@@ -96,14 +97,14 @@ export const make = (core: Core): Lease => {
     return Effect.never
   })
   /** A beat that does not come through in time is waited for all the same, but the lease runs out meanwhile. */
-  const beatOrExpire = Effect.flatMap(
-    now,
-    (at) => Effect.raceFirst(beat, Effect.andThen(Effect.sleep(Math.max(0, beatenAt + settings.lease - at)), expire))
-  )
+  const beatOrExpire = Effect.suspend(() => {
+    const left = settings.lease - passed(beaten, moment(core.clock))
+    return Effect.raceFirst(beat, Effect.andThen(Effect.sleep(Math.max(0, left)), expire))
+  })
 
   return {
-    holds: (at) => isWithin(settings.beat, beatenAt, at),
-    covers: (asked, at) => isWithin(settings.beat, asked, at),
+    holds: (now) => passed(beaten, now) < settings.beat,
+    covers: (asked, now) => passed(asked, now) < settings.beat,
     doubt: Effect.sync(() => {
       inDoubt = true
       core.holdWake.openUnsafe()
@@ -113,7 +114,7 @@ export const make = (core: Core): Lease => {
       core.holdWake.closeUnsafe()
       if (!mayHold()) yield* core.holdWake.await
       yield* Effect.sleep(settings.beat)
-      if (mayHold() || (yield* now) - beatenAt < 2 * settings.beat) yield* beatOrExpire
+      if (mayHold() || passed(beaten, moment(core.clock)) < 2 * settings.beat) yield* beatOrExpire
     }))
   }
 }

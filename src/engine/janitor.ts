@@ -4,7 +4,7 @@
 import * as Effect from "effect/Effect"
 import { type Core, now, wakeWorkers } from "./core.ts"
 import { followNewest, followRuns } from "./following.ts"
-import { isWithin } from "./heartbeat.ts"
+import { moment, never, passed } from "./moment.ts"
 import { notifySettled } from "./waiting.ts"
 
 const batch = 500
@@ -45,15 +45,16 @@ export const janitor = (core: Core, verdictRetention: number): Effect.Effect<nev
   )
   const every = Math.min(settings.reap, settings.sweep)
   let sweptAt = -Infinity
-  let lookedAt = -Infinity
+  let looked = never
   let awakeSince = -Infinity
   /** Whether the silence of a node means anything; asked before every look for lost ones. */
   const isTelling = (at: number): boolean => {
     const { beat, lease } = settings
     // A process that slept (a closed lid, a stopped machine), or whose clock was set, is no judge of who was silent meanwhile: whoever
     // beats in time has at least this much of their lease left.
-    if (!isWithin(every + lease - beat, lookedAt, at)) awakeSince = at
-    lookedAt = at
+    const now = moment(core.clock)
+    if (now.at < looked.at || passed(looked, now) >= every + lease - beat) awakeSince = at
+    looked = now
     // After an outage nobody could beat: only a full lease of good health makes a silent node a lost one.
     const healthySince = core.outage.healthySince()
     return at - awakeSince >= lease && (healthySince > at || at - healthySince >= lease)

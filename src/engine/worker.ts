@@ -12,6 +12,7 @@ import { whenPostponed } from "./begun.ts"
 import { type Core, lanesOf, now, waitFor } from "./core.ts"
 import { followEnded } from "./following.ts"
 import type { Lease } from "./heartbeat.ts"
+import { moment } from "./moment.ts"
 import * as Rationing from "./rationing.ts"
 
 export const worker = (
@@ -28,15 +29,15 @@ export const worker = (
   const claim = Effect.fnUntraced(function*(limit: number) {
     const request = { node: core.node, lanes }
     yield* core.keepTime
-    let asked = yield* now
+    let asked = moment(core.clock)
     if (!lease.holds(asked)) {
       // An idle node renews no lease only to find nothing to do.
-      const { next } = yield* store.claim({ ...request, limit: 0, now: asked })
-      if (next === null || next > asked) return { asked, runs: [], next }
+      const { next } = yield* store.claim({ ...request, limit: 0, now: asked.at })
+      if (next === null || next > asked.at) return { asked, runs: [], next }
       yield* lease.secure
-      asked = yield* now
+      asked = moment(core.clock)
     }
-    const answer = yield* Effect.tapError(store.claim({ ...request, limit, now: asked }), () => lease.doubt)
+    const answer = yield* Effect.tapError(store.claim({ ...request, limit, now: asked.at }), () => lease.doubt)
     return { asked, ...answer }
   })
 
@@ -51,16 +52,17 @@ export const worker = (
     used(runs.length)
     if (runs.length === 0) return next
     core.holdWake.openUnsafe()
-    const received = yield* now
+    const received = moment(core.clock)
     const giveUp = (at: number): void => {
       for (const row of runs) handBack(row, at)
     }
     const rationed = lease.covers(asked, received)
-      ? yield* Effect.onInterrupt(restore(ration(runs)), () => Effect.sync(() => giveUp(received)))
+      ? yield* Effect.onInterrupt(restore(ration(runs)), () => Effect.sync(() => giveUp(received.at)))
       : []
     // The store may have taken its time to say what the rates have left, too.
-    const at = yield* now
-    if (!lease.covers(asked, at)) giveUp(at)
+    const answered = moment(core.clock)
+    const { at } = answered
+    if (!lease.covers(asked, answered)) giveUp(at)
     else rationed.forEach(({ row, startAt }) => startAt === undefined ? start(row) : postpone(row, startAt, at))
     return runs.length === slots ? at : next
   })

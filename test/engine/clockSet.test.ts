@@ -20,20 +20,23 @@ const onTheWall = <A, E, R>(body: (wall: Wall) => Effect.Effect<A, E, R>) =>
   })
 
 describe("the clock of the machine is set", () => {
-  it.effect("back while a node is idle: it renews its lease before it claims", () =>
-    onTheWall(Effect.fnUntraced(function*(wall) {
-      const store = yield* shared
-      const w = world()
-      w.behave = () => Effect.as(Effect.sleep("1 minute"), "done")
-      const { scheduler } = yield* start(store, w, times)
-      yield* scheduler.enqueue(Work, { payload: { name: "first" } })
-      yield* TestClock.adjust("5 minutes")
-      yield* store.reap({ now: wall.now(), includeExpired: true, limit: 10 }) // forgets the lease that is over
-      wall.set(-4.5 * minute)
-      yield* scheduler.enqueue(Work, { payload: { name: "second" } })
-      const taken = yield* store.reap({ now: wall.now(), includeExpired: true, limit: 10 })
-      assert.deepStrictEqual(taken, { released: [], abandoned: [] })
-    })))
+  const idle = { "to before it held one": 30_000, "to an instant at which it held one": 61_000 }
+  for (const [name, to] of Object.entries(idle)) {
+    it.effect(`back while a node is idle, ${name}: it renews its lease before it claims`, () =>
+      onTheWall(Effect.fnUntraced(function*(wall) {
+        const store = yield* shared
+        const w = world()
+        w.behave = () => Effect.as(Effect.sleep("1 minute"), "done")
+        const { scheduler } = yield* start(store, w, times)
+        yield* scheduler.enqueue(Work, { payload: { name: "first" } })
+        yield* TestClock.adjust("5 minutes")
+        yield* store.reap({ now: wall.now(), includeExpired: true, limit: 10 }) // forgets the lease that is over
+        wall.set(to - wall.now())
+        yield* scheduler.enqueue(Work, { payload: { name: "second" } })
+        const taken = yield* store.reap({ now: wall.now(), includeExpired: true, limit: 10 })
+        assert.deepStrictEqual(taken, { released: [], abandoned: [] })
+      })))
+  }
 
   it.effect("back: the lease that a node goes by is the one that it has", () =>
     onTheWall(Effect.fnUntraced(function*(wall) {
