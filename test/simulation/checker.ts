@@ -6,6 +6,7 @@ import { Census } from "./census.ts"
 import { misfollowed } from "./followers.ts"
 import type { Attempt, Happening } from "./history.ts"
 import { type Stretch, untiled } from "./timeline.ts"
+import { declared } from "./watches/declared.ts"
 import { failuresInARow } from "./watches/failures.ts"
 import { forgotten } from "./watches/forgotten.ts"
 import { keys } from "./watches/keys.ts"
@@ -81,7 +82,7 @@ export class Checker {
   constructor(enumerate: Enumerate, going: Scene["going"]) {
     this.enumerate = enumerate
     const scene: Scene = { fail: (violation) => this.fail(violation), runs: this.runs, going }
-    this.watches = [failuresInARow, forgotten, keys, places, rates, redriven, waits, writes].map((watch) =>
+    this.watches = [declared, failuresInARow, forgotten, keys, places, rates, redriven, waits, writes].map((watch) =>
       watch(scene)
     )
   }
@@ -273,7 +274,7 @@ export class Checker {
     const reach = Math.max(until, fired.at(-1) ?? -Infinity)
     for (const at of this.enumerate(trigger, anchor, since, reach)) {
       // One that was moved beyond the end is not due any more.
-      if ((moved.get(at) ?? at) <= reach) timeline.required.push(at)
+      if ((moved.get(at) ?? at) <= reach || fired.includes(at)) timeline.required.push(at)
     }
   }
 

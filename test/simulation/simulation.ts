@@ -9,6 +9,7 @@ import { wall } from "../support/wall.ts"
 import { Refused, Retried, Work } from "../support/world.ts"
 import { cancelling } from "./actors/cancelling.ts"
 import { completing } from "./actors/completing.ts"
+import { declaring } from "./actors/declaring.ts"
 import { managing } from "./actors/managing.ts"
 import { redriving } from "./actors/redriving.ts"
 import { requesting } from "./actors/requesting.ts"
@@ -52,6 +53,7 @@ const times = {
 /** All who take part besides those who do everything. */
 export const everybody: ReadonlyArray<Actor> = [
   completing,
+  declaring,
   managing,
   redriving,
   requesting,
@@ -66,7 +68,7 @@ export const simulate = Effect.fnUntraced(function*(
 ) {
   const choices = random(seed)
   const cast = actors.map((actor) => ({ actor, choices: choices.fork(actor.name) }))
-  const { any, enumerate } = triggers()
+  const { any, enumerate, rhythm } = triggers()
   const memory = yield* MemoryJobStore.make({ runs: 1_000_000, verdicts: 1_000_000 })
   const checker = new Checker(enumerate, () => Effect.runSync(memory.runs({ going: true, limit: 1_000_000 })))
   const steps: Array<string> = []
@@ -228,6 +230,7 @@ export const simulate = Effect.fnUntraced(function*(
     store,
     stored: memory,
     anyTrigger: any,
+    anyRhythm: (random) => rhythm(random),
     call
   }
   for (let n = choices.int(2, 4); n > 0; n--) yield* start

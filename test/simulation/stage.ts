@@ -31,6 +31,7 @@ export interface Stage {
   /** What is stored, whatever the links are like. */
   readonly stored: Pick<JobStore.Service, "jobs" | "runs">
   readonly anyTrigger: (random: Random, now: number) => Trigger.Trigger
+  readonly anyRhythm: (random: Random) => Trigger.Trigger
   /** Calls a verb on a node and does not wait for it; it has to return while the node lives. */
   readonly call: (node: Node, what: string, verb: Effect.Effect<unknown, unknown>) => Effect.Effect<void>
 }

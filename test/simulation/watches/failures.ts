@@ -81,6 +81,8 @@ export const failuresInARow = ({ fail, runs }: Scene): Watch => {
           const key = keyOf(job, incarnation)
           if (update._tag === "Advance") return
           owed.delete(key)
+          // Runs of a job that is gone may go on failing.
+          if (update._tag === "Delete" || update._tag === "Renew") jobs.delete(key)
           if (update._tag === "Renew") return void know(keyOf(job, update.row.incarnation), update.row)
           if (update._tag !== "Replace") return
           const wasActive = jobs.get(key)?.isActive === true
