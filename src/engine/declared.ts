@@ -85,6 +85,12 @@ const membership = (row: JobStore.JobRow): { readonly name: string; readonly ver
   return { name: name!, version: version === undefined ? 0 : Number(version) }
 }
 
+/** Whether a newer version of the set has declared a job, which may happen between the comparison and the writing. */
+const isNewerThan = ({ name, version = 0 }: DeclaredSet) => (row: JobStore.JobRow): boolean => {
+  const of = membership(row)
+  return of?.name === name && of.version > version
+}
+
 /** Compares, and unless it is a rehearsal brings the store to what is declared. */
 export const reconcile = Effect.fnUntraced(function*(
   core: Core,
@@ -151,7 +157,8 @@ const readSet = Effect.fnUntraced(function*(
           })
         }
         const trigger = yield* knownTrigger(core.registry, given.trigger)
-        const definition = { ...given, trigger, tags: [...given.tags ?? [], tag], conflict: "update" as const }
+        const tags = [...given.tags ?? [], tag]
+        const definition = { ...given, trigger, tags, conflict: "update" as const, unless: isNewerThan(set) }
         declared.set(id, { task, definition, defined: yield* define(core.defaults, task, definition) })
       }),
       (error) => new InvalidOption({ ...error, field: `${at}.${error.field}` })
@@ -279,7 +286,7 @@ const parse = (text: string): unknown => {
 }
 
 const undeclared = (core: Core, set: DeclaredSet, { id, state, task }: JobStore.JobRow): Step => {
-  const why = { reason: `no longer declared by ${set.name}`, by: `${mark}${set.name}` }
+  const why = { reason: `no longer declared by ${set.name}`, by: `${mark}${set.name}`, unless: isNewerThan(set) }
   switch (set.undeclared ?? "remove") {
     case "remove":
       // Its runs are interrupted, wherever they are; a start does not wait for their finalizers.

@@ -30,6 +30,8 @@ export interface Definition extends Policy.Options {
   readonly tags?: ReadonlyArray<string> | undefined
   readonly metadata?: { readonly [key: string]: unknown } | undefined
   readonly followedBy?: ReadonlyArray<Continuation.Any> | undefined
+  /** A stored job that is left as it is, whatever this says. */
+  readonly unless?: ((stored: JobStore.JobRow) => boolean) | undefined
 }
 
 /** The part of a row that a definition determines. */

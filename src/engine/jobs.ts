@@ -135,7 +135,10 @@ const conflict = Effect.fnUntraced(function*(
     }
     case "update":
       return yield* Effect.catchTag(
-        change(core, row.id, (stored, at) => redefine(core, stored, defined, definition.trigger, at)),
+        change(core, row.id, (stored, at) =>
+          definition.unless?.(stored) === true
+            ? Effect.undefined
+            : redefine(core, stored, defined, definition.trigger, at)),
         "JobNotFound",
         () => insertAgain(core, definition, defined, row)
       )

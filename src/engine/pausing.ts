@@ -24,11 +24,14 @@ export interface Why {
   readonly reason: string
   readonly by: string
   readonly until: number | undefined
+  /** A job that is left as it is. */
+  readonly unless?: (stored: JobStore.JobRow) => boolean
 }
 
 export const pause = (core: Core, id: string, why: Why) =>
   change(core, id, (stored, at) => {
     const { until } = why
+    if (why.unless?.(stored) === true) return Effect.undefined
     if (until !== undefined && until <= at) {
       return Effect.fail(
         new InvalidOption({

@@ -83,18 +83,19 @@ export const displace = Effect.fnUntraced(function*(core: Core, successor: JobSt
   return { ended: awaitGoing(core, row, own) }
 })
 
-/** Removes the row, and asks for the end of its runs; waits for none. */
+/** Removes the row, and asks for the end of its runs; waits for none. One that is to be left as it is, is left. */
 export const removeRow = Effect.fnUntraced(function*(
   core: Core,
   id: string,
   mode: "interrupt" | "wait" | "leave",
-  options: RemoveOptions,
+  options: Pick<RemoveOptions, "reason" | "by"> & { readonly unless?: (stored: JobStore.JobRow) => boolean },
   own: { readonly row: JobStore.RunRow; exempt: boolean } | undefined,
   successor?: JobStore.JobRow
 ): Effect.fn.Return<JobStore.JobRow, JobNotFound | StoreError> {
   while (true) {
     const row = yield* find(core, id)
     if (row === undefined) return yield* new JobNotFound({ id })
+    if (options.unless?.(row) === true) return row
     const at = yield* now
     const over = resumption(core, row, at)
     if (over !== undefined) {

@@ -170,6 +170,31 @@ describe("declared jobs", () => {
       yield* fresh.close
     }))
 
+  for (const undeclared of ["remove", "pause"] as const) {
+    it.effect(`… also what it declares while the older one has compared and not yet written (${undeclared})`, () =>
+      Effect.gen(function*() {
+        const store = yield* MemoryJobStore.make()
+        const fresh = yield* start(store, world())
+        const newer = office([work("a", { timeout: "1 minute" }), work("b", { timeout: "1 minute" })], { version: 3 })
+        let comparisons = 0
+        const late = withVerbs(store, (store) => ({
+          jobs: (query) =>
+            Effect.tap(store.jobs(query), () =>
+              query.ids === undefined && comparisons++ === 0
+                ? Effect.orDie(fresh.scheduler.declare(newer))
+                : Effect.void)
+        }))
+        yield* fresh.scheduler.declare(office([work("a"), work("b")], { version: 1 }))
+        const old = yield* start(late, world())
+        comparisons = 0
+        yield* old.scheduler.declare(office([work("a", { timeout: "2 minutes" })], { version: 2, undeclared }))
+        assert.strictEqual(comparisons, 1)
+        const plan = yield* fresh.scheduler.declare(newer, { dryRun: true })
+        assert.deepStrictEqual(tagsOf(plan), ["Same a", "Same b"])
+        assert.deepStrictEqual((yield* fresh.scheduler.list()).map(({ state }) => state), ["active", "active"])
+      }))
+  }
+
   it.effect("two nodes that start at once do not trip over each other's changes and removals", () =>
     Effect.gen(function*() {
       const store = yield* MemoryJobStore.make()
