@@ -6,6 +6,7 @@ import { Effect, References } from "effect"
 import type { JobStore } from "effect-scheduler"
 import { cancelling } from "./actors/cancelling.ts"
 import { completing } from "./actors/completing.ts"
+import { declaring } from "./actors/declaring.ts"
 import { managing } from "./actors/managing.ts"
 import { redriving } from "./actors/redriving.ts"
 import { requesting } from "./actors/requesting.ts"
@@ -226,6 +227,13 @@ const canaries: Readonly<Record<string, Canary>> = {
           store.runs(query),
           (rows) => query.job !== undefined && query.going === false ? rows.flatMap((row) => [row, row]) : rows
         )
+    })
+  },
+  "nobody sees who has declared a job": {
+    says: /was declared by version/,
+    actors: [declaring],
+    broken: (store) => ({
+      jobs: (query) => Effect.map(store.jobs(query), (rows) => rows.map((row) => ({ ...row, tags: "[]" })))
     })
   },
   "atMostOnce is forgotten": {

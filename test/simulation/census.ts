@@ -22,10 +22,15 @@ export class Census {
       case "committed": {
         const { runs, update, verdicts } = happening.change
         this.count(`change: ${update._tag}`)
+        if (update._tag === "Replace" && update.row.pause?.includes(`"by":"effect-scheduler"`)) {
+          this.count("job: paused for failures")
+        }
         if (update._tag === "Replace" || update._tag === "Renew") this.count(`job: ${update.row.state}`)
         for (const { kind, reason } of verdicts) this.count(`verdict: ${kind} (${reason})`)
         return runs.forEach((run) => this.added(run))
       }
+      case "swept":
+        return this.count("run: forgotten", happening.rows.length)
       case "enqueued":
         return this.added(happening.run)
       case "settled": {
