@@ -199,15 +199,16 @@ export const make = (
    */
   const takeShares = Effect.fnUntraced(
     function*(shares: ReadonlyArray<Share>, node: string, now: number, and: Fragment = none) {
-      // materialised, for a join might carry out a subquery again and again, and each time lock other runs; and an array, so that each of
-      // the runs is looked up in the index however many there might have been. What is joined to the runs again to put them in order might be
-      // compared with each of them, so their order comes with the first row.
+      // materialised, for a join might carry out a subquery again and again, and each time lock other runs; and an array with the namespace
+      // beside it, so that each of the runs is looked up in the index however many there might have been, or have the namespace. What is joined to
+      // the runs again to put them in order might be compared with each of them, so their order comes with the first row.
       const rows = yield* sql`WITH n AS MATERIALIZED (${nextWake}), k AS MATERIALIZED (${
         heads(shares.map(([lane, share]) => head(place, lane, share, skipLocked, and)))
       }), r AS (
       UPDATE ${runs} AS t SET state = 'running', order_at = NULL, fence = t.fence + 1, node = ${node}, claimed = ${now},
         going_key = CASE WHEN t.unique_while = 'going' THEN t.going_key END
-      WHERE t.ns = ${ns} AND t.id = ANY (ARRAY(SELECT k.id FROM k)) RETURNING t.*
+      FROM (SELECT ${ns}::text AS ns, u.id FROM unnest(ARRAY(SELECT k.id FROM k)) AS u (id) OFFSET 0) u
+      WHERE t.ns = u.ns AND t.id = u.id RETURNING t.*
     )
       SELECT n.next, CASE WHEN row_number() OVER () = 1 THEN ARRAY(SELECT k.id FROM k ORDER BY k.order_at, k.id) END, ${wanted}
       FROM n LEFT JOIN r ON true`.values

@@ -37,6 +37,7 @@ const lanes = ["default/T0", "default/T1", "default/T3"]
 const request = { reason: "r", by: "b" }
 const jobs = [7, 8, 9].map((n) => job(`j${n}`))
 
+const veryMany = Array.from({ length: 5000 }, (_, n) => n)
 const many = Array.from({ length: 500 }, (_, n) => n)
 
 /** As many as a busy scheduler has at once. */
@@ -57,6 +58,11 @@ const batches: Readonly<Record<string, Ask>> = {
     store.settle({
       now: at(9000),
       settlements: many.map((n) => ({ ...Suite.done({ id: `r${n}`, fence: 1 }, at(9000)), isAlone: true }))
+    }),
+  "settle very many that nobody waits for": (store) =>
+    store.settle({
+      now: at(9000),
+      settlements: veryMany.map((n) => ({ ...Suite.done({ id: `r${n}`, fence: 1 }, at(9000)), isAlone: true }))
     }),
   "many runs by id": (store) => store.runs({ ids: many.map((n) => `r${n}`), limit: 500 }),
   "cancel many": (store) => store.cancel({ runs: many.map((n) => `r${n + 60_000}`), request, now: at(9000) })
