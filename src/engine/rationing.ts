@@ -37,8 +37,10 @@ export const make = (core: Core) => {
       const policy = Option.getOrElse(Policy.decode(row.policy), () => Policy.defaults)
       const want = wantOf(row.task, policy)
       if (want === undefined) continue
-      const share = shares.get(want.key)
-      if (share === undefined) shares.set(want.key, { want, rows: [row] })
+      // Those that differ in their rate draw from one bucket, and each by its own.
+      const kind = `${want.interval}/${want.burst} ${want.key}`
+      const share = shares.get(kind)
+      if (share === undefined) shares.set(kind, { want, rows: [row] })
       else share.rows.push(row)
     }
     return Array.from(shares.values())

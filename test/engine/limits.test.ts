@@ -345,6 +345,22 @@ describe("rate", () => {
       for (const scope of scopes) yield* Scope.close(scope, Exit.void)
     })
   })
+
+  it.effect("of one task, where runs differ in it: each is held to its own", () => {
+    const w = world()
+    return Effect.gen(function*() {
+      const scheduler = yield* Scheduler.Scheduler
+      const loose = { limit: 3, per: "1 minute" } as const
+      const strict = { limit: 1, per: "1 minute" } as const
+      yield* scheduler.enqueueAll(Work, [
+        { id: "a", payload: { name: "loose" }, rate: loose },
+        { id: "b", payload: { name: "strict" }, rate: strict },
+        { id: "c", payload: { name: "strict" }, rate: strict }
+      ])
+      yield* TestClock.adjust("5 minutes")
+      assert.deepStrictEqual(w.log, ["loose 1 @0", "strict 1 @20000", "strict 1 @80000"])
+    }).pipe(Effect.provide(inMemory(w)))
+  })
 })
 
 describe("priority", () => {
