@@ -68,6 +68,10 @@ export const failuresInARow = ({ fail, runs }: Scene): Watch => {
           const { incarnation, job } = runs.get(happening.run)!
           return void jobs.get(keyOf(job!, incarnation!))?.ends.delete(happening.run)
         }
+        case "swept":
+          // Nobody can count what is forgotten.
+          for (const { id, incarnation, job } of happening.rows) jobs.get(keyOf(job!, incarnation!))?.ends.delete(id)
+          return
         case "crashed":
         case "left":
         case "healthy": {
