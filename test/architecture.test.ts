@@ -61,6 +61,16 @@ describe("the house", () => {
     assert.deepStrictEqual(wrong, [])
   })
 
+  it("shows no type that is read off what the declarations leave out", () => {
+    // what is marked `@internal` is missing from them, and a type that mentions it would be anything
+    const wrong = modules.flatMap(({ file, source }) =>
+      [...source.matchAll(/@internal\s*(?:\*\/)\s*export const (\w+)/g)]
+        .filter(([, name]) => new RegExp(`export (type|interface)[^]*?typeof ${name}\\b`).test(source))
+        .map(([, name]) => `${file}: ${name}`)
+    )
+    assert.deepStrictEqual(wrong, [])
+  })
+
   it("has no cycle between modules that run", () => {
     const runtime = new Map(modules.map(({ file, source }) => [
       file,

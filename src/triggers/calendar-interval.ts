@@ -19,7 +19,6 @@ import * as Zone from "./zone/zone.ts"
  */
 export type MissingDay = typeof missingDays[number]
 
-/** @internal */
 export const missingDays = ["skip", "clamp"] as const
 
 /**

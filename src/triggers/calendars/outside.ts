@@ -26,7 +26,6 @@ import { type Coverage, firstFree, lastFree } from "./coverage.ts"
  */
 export type Inside = typeof insides[number]
 
-/** @internal */
 export const insides = ["drop", "defer", "advance"] as const
 
 /**

@@ -16,7 +16,6 @@ import { fault, type FieldSet, readField } from "./readField.ts"
  */
 export type Dialect = typeof dialects[number]
 
-/** @internal */
 export const dialects = ["crontab", "quartz"] as const
 
 /**
@@ -27,7 +26,6 @@ export const dialects = ["crontab", "quartz"] as const
  */
 export type Days = typeof dayRules[number]
 
-/** @internal */
 export const dayRules = ["either", "both"] as const
 
 /**

@@ -17,7 +17,6 @@ import type { Table } from "./table.ts"
  */
 export type Gap = typeof gaps[number]
 
-/** @internal */
 export const gaps = ["first-valid", "shift", "skip"] as const
 
 /**
@@ -28,7 +27,6 @@ export const gaps = ["first-valid", "shift", "skip"] as const
  */
 export type Overlap = typeof overlaps[number]
 
-/** @internal */
 export const overlaps = ["first", "second", "both"] as const
 
 /**
