@@ -424,10 +424,34 @@ describe.runIf(isRunning)("PostgresJobStore", () => {
       Effect.gen(function*() {
         const schema = yield* temporarySchema
         const error = yield* Effect.flip(using(schema, { migrate: false }))
-        assert.match(error.message, /version 0\b.*version 2\b/)
+        assert.match(error.message, /version 0 \(there is no \w+\.scheduler_migrations\).*version 2\b/)
         yield* Layer.build(PostgresJobStore.layerMigrate({ schema }).pipe(Layer.provide(client())))
         assert.deepStrictEqual(yield* using(schema, { migrate: false }), ["inserted"])
       }))
+
+    it.live(
+      "may be made by one role, and be worked on by one that may only read and write their rows",
+      () =>
+        Effect.gen(function*() {
+          const schema = yield* temporarySchema
+          yield* Layer.build(PostgresJobStore.layerMigrate({ schema }).pipe(Layer.provide(client())))
+          const sql = Context.get(yield* Layer.build(client()), SqlClient)
+          const role = `${schema}_worker`
+          yield* Effect.acquireRelease(
+            sql.unsafe(`CREATE ROLE ${role} LOGIN`),
+            () => Effect.orDie(Effect.andThen(sql.unsafe(`DROP OWNED BY ${role}`), sql.unsafe(`DROP ROLE ${role}`)))
+          )
+          yield* sql.unsafe(`GRANT USAGE ON SCHEMA ${schema} TO ${role}`)
+          yield* sql.unsafe(`GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA ${schema} TO ${role}`)
+          const worker = Layer.provide(client({ username: role }))
+          const store = Context.get(
+            yield* Layer.build(PostgresJobStore.layer({ schema, migrate: false, check: true }).pipe(worker)),
+            JobStore
+          )
+          yield* Suite.walk([yield* MemoryJobStore.make(), store], { seed: 7, steps: 60 })
+        }),
+      60_000
+    )
 
     it.live("have names that need no quotes", () =>
       Effect.gen(function*() {

@@ -179,7 +179,7 @@ export const check = Effect.fnUntraced(
   function*(tables: Tables) {
     const found = yield* versionOf(yield* Client, tables)
     if (found > version) return yield* newer(found)
-    if (found < version) return yield* older(found)
+    if (found < version) return yield* older(found, nameIn(tables)("migrations"))
   },
   Effect.catchTag("SqlError", (error) => Effect.fail(storeError("migrate", error)))
 )
@@ -264,10 +264,13 @@ const newer = (found: number): StoreError =>
       `version ${version}. Nothing was changed; start a version of effect-scheduler that knows version ${found}`
   })
 
-const older = (found: number): StoreError =>
-  new StoreError({
+const older = (found: number, table: string): StoreError => {
+  const reason = found === 0 ? `there is no ${table}` : `says ${table}`
+  return new StoreError({
     verb: "migrate",
     retryable: false,
-    message: `The database has tables of version ${found}, and this effect-scheduler needs version ${version}: ` +
+    message:
+      `The database has tables of version ${found} (${reason}), and this effect-scheduler needs version ${version}: ` +
       `provide the layer that migrates, once, before this one`
   })
+}
