@@ -79,9 +79,9 @@ export class Checker {
   private offset = 0
   private readonly watches: ReadonlyArray<Watch>
 
-  constructor(enumerate: Enumerate, going: Scene["going"]) {
+  constructor(enumerate: Enumerate, stored: Scene["stored"]) {
     this.enumerate = enumerate
-    const scene: Scene = { fail: (violation) => this.fail(violation), runs: this.runs, going }
+    const scene: Scene = { fail: (violation) => this.fail(violation), runs: this.runs, stored }
     this.watches = [declared, failuresInARow, forgotten, keys, places, rates, redriven, waits, writes].map((watch) =>
       watch(scene)
     )

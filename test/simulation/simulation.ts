@@ -70,7 +70,7 @@ export const simulate = Effect.fnUntraced(function*(
   const cast = actors.map((actor) => ({ actor, choices: choices.fork(actor.name) }))
   const { any, enumerate, rhythm } = triggers()
   const memory = yield* MemoryJobStore.make({ runs: 1_000_000, verdicts: 1_000_000 })
-  const checker = new Checker(enumerate, () => Effect.runSync(memory.runs({ going: true, limit: 1_000_000 })))
+  const checker = new Checker(enumerate, (ids) => Effect.runSync(memory.runs({ ids, limit: ids.length })))
   const steps: Array<string> = []
   const clock = yield* Clock.Clock
   const { clock: wallClock, now: onTheWall, set } = wall(clock)

@@ -6,16 +6,22 @@
  */
 import type { Scene, Watch } from "./watch.ts"
 
-export const places = ({ fail, going, runs }: Scene): Watch => ({
-  see: ({ _tag }) => {
-    if (_tag !== "enqueued" && _tag !== "committed" && _tag !== "settled" && _tag !== "claimed" && _tag !== "revived") {
-      return
-    }
+export const places = ({ fail, runs, stored }: Scene): Watch => {
+  /** Those with limits that may be going. */
+  let limited: ReadonlyArray<string> = []
+  const add = (ids: ReadonlyArray<string>): void => {
+    const more = ids.filter((id) => (runs.get(id)?.limits.length ?? 0) > 0)
+    if (more.length > 0) limited = [...limited, ...more]
+  }
+  const count = (): void => {
+    if (limited.length === 0) return
     const allowed = new Map<string, Array<number>>()
-    for (const { id, state } of going()) {
+    const going = stored(limited).filter(({ state }) => state !== "done")
+    limited = going.map(({ id }) => id)
+    for (const { id, state } of going) {
       if (state !== "ready" && state !== "running") continue
       // As it was asked for, and not as a store that has forgotten it would have it.
-      for (const { key, max } of runs.get(id)?.limits ?? []) {
+      for (const { key, max } of runs.get(id)!.limits) {
         const others = allowed.get(key)
         if (others === undefined) allowed.set(key, [max])
         else others.push(max)
@@ -26,4 +32,27 @@ export const places = ({ fail, going, runs }: Scene): Watch => ({
       if (most.some((max, i) => max < i + 1)) fail(`${most.length} have a place under ${key}, which allow ${most}`)
     }
   }
-})
+  return {
+    see: (happening) => {
+      switch (happening._tag) {
+        case "enqueued":
+        case "replaced":
+          add([happening.run.id])
+          return count()
+        case "committed":
+          add(happening.change.runs.map(({ id }) => id))
+          return count()
+        case "settled":
+          add(happening.settlement.follow.map(({ id }) => id))
+          return count()
+        case "revived":
+          add([happening.run])
+          return count()
+        case "claimed":
+          return count()
+        default:
+          return
+      }
+    }
+  }
+}

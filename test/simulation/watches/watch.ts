@@ -9,8 +9,8 @@ export interface Scene {
   readonly fail: (violation: string) => void
   /** All runs that ever were, as they were asked for. */
   readonly runs: ReadonlyMap<string, JobStore.NewRun>
-  /** The runs that are going by the store's account, at this instant. */
-  readonly going: () => ReadonlyArray<JobStore.RunRow>
+  /** Those of the runs that the store has, as they are at this instant. */
+  readonly stored: (ids: ReadonlyArray<string>) => ReadonlyArray<JobStore.RunRow>
 }
 
 export interface Watch {
