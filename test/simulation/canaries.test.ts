@@ -107,15 +107,9 @@ const canaries: Readonly<Record<string, Canary>> = {
   },
   "limits mean nothing": {
     says: /have a place under/,
+    actors: [requesting],
     broken: (store) => ({
-      commit: (request) =>
-        store.commit({
-          ...request,
-          changes: request.changes.map((change) => ({
-            ...change,
-            runs: change.runs.map((run) => ({ ...run, limits: [] }))
-          }))
-        })
+      enqueue: (request) => store.enqueue({ ...request, runs: request.runs.map((run) => ({ ...run, limits: [] })) })
     })
   },
   "rates grant whatever is asked": {
