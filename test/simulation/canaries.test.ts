@@ -7,6 +7,7 @@ import type { JobStore } from "effect-scheduler"
 import { cancelling } from "./actors/cancelling.ts"
 import { completing } from "./actors/completing.ts"
 import { declaring } from "./actors/declaring.ts"
+import { deploying } from "./actors/deploying.ts"
 import { managing } from "./actors/managing.ts"
 import { redriving } from "./actors/redriving.ts"
 import { requesting } from "./actors/requesting.ts"
@@ -228,6 +229,13 @@ const canaries: Readonly<Record<string, Canary>> = {
     actors: [declaring],
     broken: (store) => ({
       jobs: (query) => Effect.map(store.jobs(query), (rows) => rows.map((row) => ({ ...row, tags: "[]" })))
+    })
+  },
+  "nobody knows which version a payload is of": {
+    says: /could not be read/,
+    actors: [deploying],
+    broken: (store) => ({
+      enqueue: (request) => store.enqueue({ ...request, runs: request.runs.map((run) => ({ ...run, taskVersion: 2 })) })
     })
   },
   "atMostOnce is forgotten": {

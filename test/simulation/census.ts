@@ -50,6 +50,7 @@ export class Census {
   private added(run: JobStore.NewRun): void {
     const { priority = 0, rate = null } = JSON.parse(run.policy) as StoredPolicy
     this.count(`run: ${run.origin}`)
+    if (run.taskVersion > 1) this.count("run: newer payload")
     if (run.limits.length > 0) this.count("run: limited")
     if (run.limits.length > 1) this.count("run: limited twice")
     if (rate !== null) this.count("run: rated")

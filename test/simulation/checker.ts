@@ -10,6 +10,7 @@ import { declared } from "./watches/declared.ts"
 import { failuresInARow } from "./watches/failures.ts"
 import { forgotten } from "./watches/forgotten.ts"
 import { keys } from "./watches/keys.ts"
+import { payloads } from "./watches/payloads.ts"
 import { places } from "./watches/places.ts"
 import { rates } from "./watches/rates.ts"
 import { redriven } from "./watches/redriven.ts"
@@ -82,9 +83,9 @@ export class Checker {
   constructor(enumerate: Enumerate, stored: Scene["stored"]) {
     this.enumerate = enumerate
     const scene: Scene = { fail: (violation) => this.fail(violation), runs: this.runs, stored }
-    this.watches = [declared, failuresInARow, forgotten, keys, places, rates, redriven, waits, writes].map((watch) =>
-      watch(scene)
-    )
+    this.watches = [declared, failuresInARow, forgotten, keys, payloads, places, rates, redriven, waits, writes].map((
+      watch
+    ) => watch(scene))
   }
 
   see(happening: Happening, at: number): void {

@@ -49,6 +49,7 @@ const features = [
   "run: later",
   "run: limited twice",
   "run: manual",
+  "run: newer payload",
   "run: rated",
   "run: unique while going",
   "run: unique while queued",

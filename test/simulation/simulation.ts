@@ -10,6 +10,7 @@ import { Refused, Retried, Work } from "../support/world.ts"
 import { cancelling } from "./actors/cancelling.ts"
 import { completing } from "./actors/completing.ts"
 import { declaring } from "./actors/declaring.ts"
+import { deploying, isNewer as isNewerOf, programs } from "./actors/deploying.ts"
 import { managing } from "./actors/managing.ts"
 import { redriving } from "./actors/redriving.ts"
 import { requesting } from "./actors/requesting.ts"
@@ -54,6 +55,7 @@ const times = {
 export const everybody: ReadonlyArray<Actor> = [
   completing,
   declaring,
+  deploying,
   managing,
   redriving,
   requesting,
@@ -82,6 +84,7 @@ export const simulate = Effect.fnUntraced(function*(
   const shared = { ...memory, capabilities: { ...memory.capabilities, shared: true, durability: "process" as const } }
   const store = transactional(recorded(broken(shared), see))
 
+  const end = clock.currentTimeMillisUnsafe() + minutes * 60_000
   const nodes: Array<Node> = []
   const closing: Array<{ readonly node: Node; readonly fiber: Fiber.Fiber<unknown> }> = []
   const calls: Array<Call> = []
@@ -118,13 +121,22 @@ export const simulate = Effect.fnUntraced(function*(
     const { executor, free } = counting(yield* FiberExecutor.make({ concurrency }), concurrency)
     const scope = yield* Scope.make()
     const handler = handlerOf(() => node)
-    const layer = Scheduler.layer({ ...times, tasks: [Work, Retried] }).pipe(
+    // The last ones to start are the newest, and leave nothing to others.
+    const isNewer = clock.currentTimeMillisUnsafe() >= end || isNewerOf(seed, count)
+    const program = isNewer
+      ? Scheduler.layer({ ...times, tasks: [Work, Retried, programs.newer] }).pipe(
+        Layer.provide(programs.newer.toLayer(handler))
+      )
+      : Scheduler.layer({ ...times, tasks: [Work, Retried, programs.older] }).pipe(
+        Layer.provide(programs.older.toLayer(handler))
+      )
+    const layer = program.pipe(
       Layer.provide([Work.toLayer(handler), Retried.toLayer(handler)]),
       Layer.provide([Layer.succeed(Executor.Executor, executor), Layer.succeed(JobStore.JobStore, here.store)])
     )
     const context = yield* Effect.provideService(Layer.buildWithScope(layer, scope), Clock.Clock, wallClock)
     const scheduler = yield* Effect.provideContext(Scheduler.Scheduler, context)
-    const node: Node = { name: scheduler.node, scheduler, link: here, scope, free }
+    const node: Node = { name: scheduler.node, scheduler, link: here, scope, isNewer, free }
     nodes.push(node)
     see({ _tag: "healthy", node: node.name, since: clock.currentTimeMillisUnsafe() })
   })
@@ -234,7 +246,6 @@ export const simulate = Effect.fnUntraced(function*(
     call
   }
   for (let n = choices.int(2, 4); n > 0; n--) yield* start
-  const end = clock.currentTimeMillisUnsafe() + minutes * 60_000
   while (clock.currentTimeMillisUnsafe() < end && checker.violations.length === 0) {
     yield* anything
     for (const { actor, choices } of cast) if (choices.chance(actor.chance)) yield* actor.act(stage, choices)

@@ -13,6 +13,8 @@ export interface Node {
   readonly scheduler: Scheduler.Service
   readonly link: Link
   readonly scope: Scope.Closeable
+  /** Whether its program is the newer of two. */
+  readonly isNewer: boolean
   readonly free: () => number
 }
 
