@@ -680,7 +680,7 @@ export interface Service {
     readonly limit: number
   }) => Effect.Effect<number, StoreError>
 
-  /** Hints for idle nodes. A subscriber gets those published after it began to pull. */
+  /** Hints for idle nodes, those of this process among them. A subscriber gets those published after it began to pull; it does not end. */
   readonly signals: Stream.Stream<Signal>
 }
 

@@ -1,21 +1,27 @@
 /** Hints for those who wait. */
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
+import * as assert from "node:assert/strict"
 import type { Service, Signal } from "../../JobStore.ts"
 import type { StoreError } from "../../SchedulerError.ts"
 import { chapter, claim } from "./case.ts"
 import { advance, at, done, job, occurrence, release, run } from "./rows.ts"
 
-/** Carries out the verbs while somebody listens, and ends when the hint has come; a store that never gives it does not end. */
+/** Ends when the hint has come; a store that never gives it does not end, and its stream must not end either. */
+const heard = (store: Service, isWanted: (signal: Signal) => boolean): Effect.Effect<void, StoreError> =>
+  Effect.map(Stream.runHead(Stream.filter(store.signals, isWanted)), (hint) => {
+    assert.ok(Option.isSome(hint), "the stream of signals has ended")
+  })
+
+/** Carries out the verbs while somebody listens. */
 const hinted = Effect.fnUntraced(function*(
   store: Service,
   isWanted: (signal: Signal) => boolean,
   verbs: Effect.Effect<unknown, StoreError>
 ) {
-  const listener = yield* Effect.forkChild(Stream.runDrain(Stream.takeUntil(store.signals, isWanted)), {
-    startImmediately: true
-  })
+  const listener = yield* Effect.forkChild(heard(store, isWanted), { startImmediately: true })
   yield* Effect.yieldNow
   yield* verbs
   yield* Fiber.join(listener)
@@ -98,7 +104,7 @@ export const signals = chapter("signals", {
   },
 
   "everyone who listens gets the hints": function*(store) {
-    const listen = Stream.runDrain(Stream.takeUntil(store.signals, ({ _tag }) => _tag === "jobs"))
+    const listen = heard(store, ({ _tag }) => _tag === "jobs")
     const listeners = yield* Effect.forEach(
       [1, 2, 3],
       () => Effect.forkChild(listen, { startImmediately: true })

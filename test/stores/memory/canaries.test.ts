@@ -202,6 +202,11 @@ const canaries: Readonly<Record<string, Canary>> = {
     chapter: "signals",
     hiddenFromWalk: true,
     broken: () => ({ signals: Stream.never })
+  },
+  "the stream of signals ends": {
+    chapter: "signals",
+    hiddenFromWalk: true,
+    broken: () => ({ signals: Stream.empty })
   }
 }
 
