@@ -4,6 +4,7 @@
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type * as JobStore from "../JobStore.ts"
+import type { StoreError } from "../SchedulerError.ts"
 import { announce } from "./announce.ts"
 import { heldFor, stopGoing } from "./cancel.ts"
 import { type Core, now, waitFor, wakeWorkers } from "./core.ts"
@@ -11,30 +12,32 @@ import { decide, read, type Unreadable } from "./decide.ts"
 import { followCancelled } from "./following.ts"
 import { quarantine } from "./quarantine.ts"
 import { resumption } from "./resumption.ts"
+import * as Sharing from "./sharing.ts"
 
 export const planner = (core: Core): Effect.Effect<never> => {
   /** Due jobs that are left to nodes which know more, by the revision at which that was found. */
   const foreign = new Map<string, number>()
+  const sharing = Sharing.make(core.settings.planBatch)
   return Effect.forever(Effect.gen(function*() {
     yield* core.gate.await
     core.planWake.closeUnsafe() // before reading, or what is added meanwhile is missed
     // Each try reads the clock and decides anew: what was true before an outage is not a decision for after it.
-    const alarm = yield* core.outage.rideOut(pass(core, foreign))
+    const alarm = yield* core.outage.rideOut(pass(core, foreign, sharing))
     if (alarm > 0) yield* waitFor(core.planWake, Math.min(alarm, core.settings.reread, core.settings.poll))
   }))
 }
 
 /** Plans what is due, and answers for how long there is nothing more to do. */
-const pass = Effect.fnUntraced(function*(core: Core, foreign: Map<string, number>) {
+const pass = Effect.fnUntraced(function*(core: Core, foreign: Map<string, number>, sharing: Sharing.Sharing) {
   yield* core.keepTime
   const at = yield* now
   // What is left to others stays due: it must not use up the answer.
-  const limit = core.settings.planBatch + foreign.size
+  const limit = sharing.reach(at) + foreign.size
   const due = yield* core.store.due({ now: at, limit })
   if (due.jobs.length === 0) foreign.clear()
-  const mine = foreign.size === 0 ? due.jobs : due.jobs.filter(({ job }) => foreign.get(job.id) !== job.revision)
-  if (mine.length === 0) return due.next === null ? Infinity : due.next - at
-  yield* planAll(core, mine, at, foreign)
+  const known = foreign.size === 0 ? due.jobs : due.jobs.filter(({ job }) => foreign.get(job.id) !== job.revision)
+  if (known.length === 0) return due.next === null ? Infinity : due.next - at
+  sharing.told(yield* planAll(core, sharing.mine(known), at, foreign), at)
   if (due.jobs.length < limit) yield* gather(core, at)
   return 0
 })
@@ -51,10 +54,10 @@ const planAll = Effect.fnUntraced(function*(
   due: ReadonlyArray<JobStore.DueJob>,
   at: number,
   foreign: Map<string, number>
-) {
+): Effect.fn.Return<ReadonlyArray<"ok" | "stale">, StoreError> {
   const { changes, jobs, left } = decideAll(core, due, at)
   for (const { job, reason } of left) yield* leave(core, job, reason, at, foreign)
-  if (changes.length === 0) return
+  if (changes.length === 0) return []
   const held = changes.map((change) => heldFor(core, change))
   const answers = yield* core.store.commit({ changes, now: at })
   // A stale decision was made on a job that somebody else has decided or changed since; the next pass reads it again.
@@ -65,6 +68,7 @@ const planAll = Effect.fnUntraced(function*(
     followCancelled(core, jobs[i]!, change)
   })
   if (changes.some(({ runs }, i) => answers[i] === "ok" && runs.length > 0)) wakeWorkers(core)
+  return answers
 })
 
 /** Changes and the jobs as they were before them, and what others must decide. */

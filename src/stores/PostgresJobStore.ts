@@ -17,6 +17,9 @@
  * A server that never hears that a client has let go of its connection keeps the locks of the transaction that was open on it: set
  * `idle_in_transaction_session_timeout`. A client with `multiplex` does not end connections that have fallen silent.
  *
+ * A claim walks past the versions of runs that were claimed since the table was last vacuumed: 3 ms behind 170,000 of them, instead of 0.2. Where thousands of
+ * runs a second go through it, let autovacuum come sooner: `ALTER TABLE scheduler_runs SET (autovacuum_vacuum_scale_factor = 0.02)`.
+ *
  * A pooler that hands out connections per transaction cannot listen: give the store a client that reaches the server directly, or
  * `listen: false` (processes poll then, and a killed one is missed when its lease is over). Its own transactions are `READ COMMITTED`, PostgreSQL's
  * default: a client with another one is refused. In a stricter transaction of the caller's a verb may fail where somebody else was faster, with
