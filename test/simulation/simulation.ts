@@ -263,6 +263,8 @@ export const simulate = Effect.fnUntraced(function*(
       weather(node, well)
       yield* node.scheduler.resumeNode
     }
+    // A deploy comes to its end: what is newer is left alone by older programs, which may be the first to look at it every time.
+    if (actors.includes(deploying)) { for (const node of nodes.filter(({ isNewer }) => !isNewer)) yield* stop(node) }
     yield* TestClock.adjust("2 minutes")
     const { scheduler } = nodes[nodes.length - 1]!
     for (const { id } of yield* memory.jobs({ limit: 100 })) {
