@@ -1,17 +1,20 @@
 /**
- * The verbs on many jobs at once: page by page, several at a time, each job by itself. What is gone meanwhile is passed over.
+ * The verbs on many jobs at once: page by page. Batches are changed as they were read, in one commit each, which carries out each change wholly
+ * or not at all; what somebody else has changed meanwhile is changed by itself, and what is gone is passed over.
  */
+import * as Arr from "effect/Array"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as JobStore from "../JobStore.ts"
-import type { InvalidOption, JobNotFound, StoreError } from "../SchedulerError.ts"
+import type { InvalidOption, JobNotFound, RemovalTimeout, StoreError } from "../SchedulerError.ts"
 import { cancelRun, cancelRuns } from "./cancellation.ts"
+import { change, changeAtOnce, type Edit } from "./change.ts"
 import type { Core } from "./core.ts"
 import * as Pausing from "./pausing.ts"
-import { beginRemoval, type RemoveOptions } from "./removal.ts"
+import { beginRemoval, type Ended, removeAtOnce, type RemoveOptions } from "./removal.ts"
 import { forEachPage, type JobFilter } from "./selection.ts"
 
-/** How many jobs are written at a time. */
+/** How many jobs are written at a time, of those that are written one by one. */
 const atOnce = 16
 
 /** How many jobs are waited for at a time. */
@@ -44,29 +47,54 @@ const each = Effect.fnUntraced(function*<A, E>(
 
 const isNotFound = (error: unknown): boolean => (error as { readonly _tag?: string })._tag === "JobNotFound"
 
-const idsOf = (done: ReadonlyArray<readonly [id: string, answer: unknown]>): ReadonlyArray<string> =>
-  done.map(([id]) => id)
-
-/** Pauses those that are active; those that are paused keep their reason. */
-export const pauseAll = Effect.fnUntraced(function*(
+/** Changes each job that matches, a batch in one commit; answers with the ids of those that were there. */
+const changeEach = Effect.fnUntraced(function*(
   core: Core,
   filter: JobFilter,
-  why: Parameters<typeof Pausing.pause>[2]
+  edit: Edit
 ): Effect.fn.Return<ReadonlyArray<string>, InvalidOption | StoreError> {
-  if (filter.state !== undefined && filter.state !== "active") return []
-  const verb = (row: JobStore.JobRow) => Pausing.pause(core, row.id, why)
-  return idsOf(yield* each(core, { ...filter, state: "active" }, verb, yield* concurrencyOf(core)))
+  const concurrency = yield* concurrencyOf(core)
+  const done: Array<string> = []
+  yield* forEachPage(
+    core,
+    filter,
+    (rows) =>
+      Effect.forEach(Arr.chunksOf(rows, core.settings.planBatch), (batch) =>
+        Effect.gen(function*() {
+          const left = new Set(yield* changeAtOnce(core, batch, edit))
+          for (const row of batch) if (!left.has(row)) done.push(row.id)
+          yield* Effect.forEach(
+            left,
+            ({ id }) =>
+              change(core, id, edit).pipe(
+                Effect.map(() => void done.push(id)),
+                Effect.catchTag("JobNotFound", () => Effect.void)
+              ),
+            { concurrency, discard: true }
+          )
+        }), { discard: true })
+  )
+  return done.sort()
 })
 
-export const resumeAll = Effect.fnUntraced(function*(
+/** Pauses those that are active; those that are paused keep their reason. */
+export const pauseAll = (
+  core: Core,
+  filter: JobFilter,
+  why: Pausing.Why
+): Effect.Effect<ReadonlyArray<string>, InvalidOption | StoreError> =>
+  filter.state !== undefined && filter.state !== "active"
+    ? Effect.succeed([])
+    : changeEach(core, { ...filter, state: "active" }, Pausing.pausing(core, why))
+
+export const resumeAll = (
   core: Core,
   filter: JobFilter,
   options: { readonly catchUp: boolean }
-): Effect.fn.Return<ReadonlyArray<string>, InvalidOption | StoreError> {
-  if (filter.state !== undefined && filter.state !== "paused") return []
-  const verb = (row: JobStore.JobRow) => Pausing.resume(core, row.id, options)
-  return idsOf(yield* each(core, { ...filter, state: "paused" }, verb, yield* concurrencyOf(core)))
-})
+): Effect.Effect<ReadonlyArray<string>, InvalidOption | StoreError> =>
+  filter.state !== undefined && filter.state !== "paused"
+    ? Effect.succeed([])
+    : changeEach(core, { ...filter, state: "paused" }, Pausing.resuming(core, options))
 
 /** What became of a removal. */
 export interface Removed {
@@ -85,24 +113,29 @@ export const removeAll = Effect.fnUntraced(function*(
   const abandoned: Array<string> = []
   const unfinished: Array<string> = []
   const concurrency = yield* concurrencyOf(core)
+  const wait = (ended: Effect.Effect<Ended, RemovalTimeout | StoreError>) =>
+    ended.pipe(
+      Effect.map((ended) => void abandoned.push(...ended.abandoned)),
+      Effect.catchTag("RemovalTimeout", ({ runs }) => Effect.sync(() => void unfinished.push(...runs)))
+    )
   yield* forEachPage(core, filter, (rows) =>
     Effect.gen(function*() {
-      const waits: Array<Effect.Effect<void, StoreError>> = []
-      const begin = (row: JobStore.JobRow) =>
-        Effect.map(beginRemoval(core, row.id, options), (wait) => {
-          removed.push(row.id)
-          waits.push(
-            wait.pipe(
-              Effect.map((ended) => void abandoned.push(...ended.abandoned)),
-              Effect.catchTag("RemovalTimeout", ({ runs }) => Effect.sync(() => void unfinished.push(...runs)))
-            )
-          )
+      const waits: Array<Effect.Effect<Ended, RemovalTimeout | StoreError>> = []
+      const begin = ({ id }: JobStore.JobRow) =>
+        Effect.map(beginRemoval(core, id, options), (wait) => {
+          removed.push(id)
+          waits.push(wait)
         })
-      yield* Effect.forEach(rows, (row) => Effect.catchTag(begin(row), "JobNotFound", () => Effect.void), {
-        concurrency,
-        discard: true
-      })
-      yield* Effect.forEach(waits, (wait) => wait, { concurrency: waitedFor, discard: true })
+      for (const batch of Arr.chunksOf(rows, core.settings.planBatch)) {
+        const done = yield* removeAtOnce(core, batch, options)
+        for (const { id } of done.removed) removed.push(id)
+        waits.push(...done.waits)
+        yield* Effect.forEach(done.left, (row) => Effect.catchTag(begin(row), "JobNotFound", () => Effect.void), {
+          concurrency,
+          discard: true
+        })
+      }
+      yield* Effect.forEach(waits, wait, { concurrency: waitedFor, discard: true })
     }))
   return { removed: removed.sort(), abandoned, unfinished }
 })

@@ -2,9 +2,12 @@
  * Changing a job: read, edit, commit under the job's revision, and start over when somebody else was faster.
  */
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Result from "effect/Result"
+import { newestDue } from "../decisions/plan.ts"
 import type * as JobStore from "../JobStore.ts"
 import { InvalidOption, JobNotFound, type StoreError } from "../SchedulerError.ts"
+import type { Trigger } from "../Trigger.ts"
 import { announce } from "./announce.ts"
 import { heldFor, stopGoing } from "./cancel.ts"
 import { onceCommitted } from "./committed.ts"
@@ -13,6 +16,7 @@ import { decide, type Decision, read } from "./decide.ts"
 import { followCancelled } from "./following.ts"
 import { find, goingOf } from "./lookup.ts"
 import { updateTo } from "./next.ts"
+import { dueOf, movedOf } from "./overrides.ts"
 import { resumption } from "./resumption.ts"
 
 type Event = Parameters<Core["events"]["publish"]>[1]
@@ -30,6 +34,40 @@ export type Edit = (
   InvalidOption | StoreError
 >
 
+/** A change of a job that was read, and what is to be told of it. */
+interface Changed {
+  readonly row: JobStore.JobRow
+  readonly change: JobStore.Change
+  readonly event?: Event | undefined
+}
+
+/** What an edit makes of a job as it was read; `undefined`: nothing is to be changed. */
+const editOf = (
+  row: JobStore.JobRow,
+  at: number,
+  edit: Edit
+): Effect.Effect<(Changed & { readonly after: JobStore.JobRow }) | undefined, InvalidOption | StoreError> =>
+  // A trigger of somebody's own kind that throws, or an overlap function.
+  Effect.catchDefect(
+    Effect.suspend(() => edit(row, at)),
+    (defect) =>
+      new InvalidOption({ field: "id", value: row.id, expected: `a job that can be planned (${String(defect)})` })
+  ).pipe(Effect.map((edited) => {
+    if (edited === undefined) return undefined
+    const { decision, event } = edited
+    const after = { ...edited.row, updated: at }
+    const change: JobStore.Change = {
+      job: row.id,
+      incarnation: row.incarnation,
+      revision: row.revision,
+      update: updateTo(row, after),
+      runs: decision?.runs ?? [],
+      verdicts: decision?.verdicts ?? [],
+      cancel: decision?.cancel ?? null
+    }
+    return { row, change, event, after: { ...after, revision: row.revision + 1 } }
+  }))
+
 export const change = Effect.fnUntraced(function*(
   core: Core,
   id: string,
@@ -45,48 +83,69 @@ export const change = Effect.fnUntraced(function*(
       yield* commit(core, row, over, at)
       continue
     }
-    // A trigger of somebody's own kind that throws, or an overlap function.
-    const edited = yield* Effect.catchDefect(
-      Effect.suspend(() => edit(row, at)),
-      (defect) =>
-        new InvalidOption({ field: "id", value: id, expected: `a job that can be planned (${String(defect)})` })
-    )
-    if (edited === undefined) return row
-    const changed: JobStore.Change = {
-      job: row.id,
-      incarnation: row.incarnation,
-      revision: row.revision,
-      update: updateTo(row, { ...edited.row, updated: at }),
-      runs: edited.decision?.runs ?? [],
-      verdicts: edited.decision?.verdicts ?? [],
-      cancel: edited.decision?.cancel ?? null
-    }
-    if (!(yield* commit(core, row, changed, at, edited.event))) continue
-    return { ...edited.row, updated: at, revision: row.revision + 1 }
+    const changed = yield* editOf(row, at, edit)
+    if (changed === undefined) return row
+    if ((yield* commitAll(core, [changed], at)).length === 1) return changed.after
   }
 })
 
+/**
+ * Changes jobs as they were read, all of them in one commit; answers with those that are left, which somebody else has changed since, or for
+ * which there is more to do: they want `change`.
+ */
+export const changeAtOnce = Effect.fnUntraced(function*(
+  core: Core,
+  rows: ReadonlyArray<JobStore.JobRow>,
+  edit: Edit
+): Effect.fn.Return<ReadonlyArray<JobStore.JobRow>, StoreError> {
+  const at = yield* now
+  const changes: Array<Changed> = []
+  const unchanged = new Set<JobStore.JobRow>()
+  for (const row of rows) {
+    if (resumption(core, row, at) !== undefined) continue
+    const changed = yield* Effect.option(editOf(row, at, edit))
+    if (Option.isNone(changed)) continue
+    if (changed.value === undefined) unchanged.add(row)
+    else changes.push(changed.value)
+  }
+  const made = new Set((yield* commitAll(core, changes, at)).map(({ row }) => row))
+  return rows.filter((row) => !made.has(row) && !unchanged.has(row))
+})
+
 /** Whether the change was made; then everybody whom it concerns is told. */
-export const commit: (
+export const commit = (
   core: Core,
   row: JobStore.JobRow,
   change: JobStore.Change,
   at: number,
   event?: Event
-) => Effect.Effect<boolean, StoreError> = Effect.fnUntraced(function*(core, row, change, at, event) {
-  const held = heldFor(core, change)
-  const [answer] = yield* core.store.commit({ changes: [change], now: at })
-  if (answer !== "ok") return false
+): Effect.Effect<boolean, StoreError> =>
+  Effect.map(commitAll(core, [{ row, change, event }], at), (made) => made.length === 1)
+
+/** Which of the changes were made; of these everybody whom they concern is told. */
+const commitAll: <A extends Changed>(
+  core: Core,
+  changes: ReadonlyArray<A>,
+  at: number
+) => Effect.Effect<ReadonlyArray<A>, StoreError> = Effect.fnUntraced(function*(core, changes, at) {
+  if (changes.length === 0) return []
+  const held = new Map(changes.map((changed) => [changed, heldFor(core, changed.change)]))
+  const answers = yield* core.store.commit({ changes: changes.map(({ change }) => change), now: at })
+  const made = changes.filter((_, i) => answers[i] === "ok")
+  if (made.length === 0) return made
   yield* onceCommitted(core, () => {
     core.planWake.openUnsafe()
-    if (change.runs.length > 0) wakeWorkers(core)
-    stopGoing(core, change, at, held)
-    followCancelled(core, row, change)
-    if (!core.events.heard()) return
-    announce(core, row, change, at)
-    if (event !== undefined) core.events.publish(at, event)
+    if (made.some(({ change }) => change.runs.length > 0)) wakeWorkers(core)
+    for (const changed of made) {
+      const { change, event, row } = changed
+      stopGoing(core, change, at, held.get(changed)!)
+      followCancelled(core, row, change)
+      if (!core.events.heard()) continue
+      announce(core, row, change, at)
+      if (event !== undefined) core.events.publish(at, event)
+    }
   })
-  return true
+  return made
 })
 
 /** Decides the job as it stands up to now, as every change does first. */
@@ -102,11 +161,21 @@ export const decidePast = Effect.fnUntraced(function*(core: Core, row: JobStore.
   if (row.state !== "active") return nothing
   const readable = read(core, row)
   if (Result.isFailure(readable)) return nothing
-  const going = yield* goingOf(core, row)
   try {
+    // nearly always nothing is, and then it makes no difference what is going
+    if (!hasDue(row, readable.success.trigger, at)) return nothing
+    const going = yield* goingOf(core, row)
     return decide(core, row, readable.success, { now: at, going: going.length, latest: going[0]?.id ?? null })
   } catch {
     // The planner will say what is wrong with it.
     return nothing
   }
 })
+
+/** Whether an occurrence is due that nobody has decided. */
+const hasDue = (row: JobStore.JobRow, trigger: Trigger, at: number): boolean => {
+  const cursor = row.cursor ?? -Infinity
+  const { occurrences } = trigger
+  const timeLine = { occurrences, anchor: row.anchor, cursor, planned: dueOf(row, trigger), moved: movedOf(row) }
+  return newestDue(timeLine, at + 1) > -Infinity
+}

@@ -12,7 +12,7 @@ import * as Policy from "../Policy.ts"
 import type { Outcome } from "../Run.ts"
 import { InvalidOption, type StoreError } from "../SchedulerError.ts"
 import * as Trigger from "../Trigger.ts"
-import { change, decidePast } from "./change.ts"
+import { change, decidePast, type Edit } from "./change.ts"
 import type { Core } from "./core.ts"
 import { decideAgainst } from "./decide.ts"
 import { find } from "./lookup.ts"
@@ -28,59 +28,64 @@ export interface Why {
   readonly unless?: (stored: JobStore.JobRow) => boolean
 }
 
-export const pause = (core: Core, id: string, why: Why) =>
-  change(core, id, (stored, at) => {
-    const { until } = why
-    if (why.unless?.(stored) === true) return Effect.undefined
-    if (until !== undefined && until <= at) {
-      return Effect.fail(
-        new InvalidOption({
-          field: "until",
-          value: DateTime.formatIso(DateTime.makeUnsafe(until)),
-          expected: `an instant after now, ${DateTime.formatIso(DateTime.makeUnsafe(at))}`
-        })
-      )
+export const pause = (core: Core, id: string, why: Why) => change(core, id, pausing(core, why))
+
+/** What a pause makes of a job. */
+export const pausing = (core: Core, why: Why): Edit => (stored, at) => {
+  const { until } = why
+  if (why.unless?.(stored) === true) return Effect.undefined
+  if (until !== undefined && until <= at) {
+    return Effect.fail(
+      new InvalidOption({
+        field: "until",
+        value: DateTime.formatIso(DateTime.makeUnsafe(until)),
+        expected: `an instant after now, ${DateTime.formatIso(DateTime.makeUnsafe(at))}`
+      })
+    )
+  }
+  const note = encodePause(why)
+  // A pause that goes on under another note: it began where it began.
+  if (stored.state === "paused" ? stored.pause === note : stored.state !== "active") return Effect.undefined
+  return Effect.map(decidePast(core, stored, at), (past) => ({
+    row: {
+      ...stored,
+      cursor: past.cursor,
+      state: "paused" as const,
+      pause: note,
+      nextNominal: null,
+      nextDue: until ?? null
+    },
+    decision: past,
+    event: {
+      _tag: "JobPaused" as const,
+      job: stored.id,
+      reason: why.reason,
+      by: why.by,
+      until: until === undefined ? undefined : DateTime.makeUnsafe(until)
     }
-    const note = encodePause(why)
-    // A pause that goes on under another note: it began where it began.
-    if (stored.state === "paused" ? stored.pause === note : stored.state !== "active") return Effect.undefined
-    return Effect.map(decidePast(core, stored, at), (past) => ({
-      row: {
-        ...stored,
-        cursor: past.cursor,
-        state: "paused" as const,
-        pause: note,
-        nextNominal: null,
-        nextDue: until ?? null
-      },
-      decision: past,
-      event: {
-        _tag: "JobPaused" as const,
-        job: id,
-        reason: why.reason,
-        by: why.by,
-        until: until === undefined ? undefined : DateTime.makeUnsafe(until)
-      }
-    }))
-  })
+  }))
+}
 
 export const resume = (core: Core, id: string, options: { readonly catchUp: boolean }) =>
-  change(core, id, (stored, at) => {
-    if (stored.state !== "paused") return Effect.undefined
-    return Effect.gen(function*() {
-      const trigger = Trigger.decode(stored.trigger, core.registry)
-      const active: JobStore.JobRow = { ...stored, state: "active", pause: null, overrides: forgiving(stored, at) }
-      // The planner will find out what is wrong and quarantine it.
-      if (Result.isFailure(trigger)) return { row: { ...active, nextNominal: at, nextDue: at } }
-      // Catching up is the planner's business: the cursor still stands where the pause began.
-      if (options.catchUp) return { row: withNext(active, trigger.success) }
-      const { cursor, verdicts } = decideAgainst(core, stored, trigger.success, "paused", stored.pause, at)
-      return {
-        row: withNext({ ...active, cursor }, trigger.success),
-        decision: { runs: [], verdicts, cancel: null }
-      }
-    })
+  change(core, id, resuming(core, options))
+
+/** What its end makes of a paused job. */
+export const resuming = (core: Core, options: { readonly catchUp: boolean }): Edit => (stored, at) => {
+  if (stored.state !== "paused") return Effect.undefined
+  return Effect.gen(function*() {
+    const trigger = Trigger.decode(stored.trigger, core.registry)
+    const active: JobStore.JobRow = { ...stored, state: "active", pause: null, overrides: forgiving(stored, at) }
+    // The planner will find out what is wrong and quarantine it.
+    if (Result.isFailure(trigger)) return { row: { ...active, nextNominal: at, nextDue: at } }
+    // Catching up is the planner's business: the cursor still stands where the pause began.
+    if (options.catchUp) return { row: withNext(active, trigger.success) }
+    const { cursor, verdicts } = decideAgainst(core, stored, trigger.success, "paused", stored.pause, at)
+    return {
+      row: withNext({ ...active, cursor }, trigger.success),
+      decision: { runs: [], verdicts, cancel: null }
+    }
   })
+}
 
 /** Runs that say nothing for or against the job (cancelled, started too late) may lie between those that failed: so many. */
 const lookedThrough = 100

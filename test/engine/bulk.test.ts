@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Arbitrary, DateTime, Deferred, Effect, Exit, Fiber, Layer, Schema } from "effect"
+import { Arbitrary, DateTime, Deferred, Effect, Exit, Fiber, Layer, Schema, Stream } from "effect"
 import { Job, MemoryJobStore, Scheduler, Trigger } from "effect-scheduler"
 import { SqliteJobStore } from "effect-scheduler/sqlite"
 import { SqlClient } from "effect/sql/SqlClient"
@@ -93,27 +93,55 @@ describe("pauseAll and resumeAll", () => {
       assert.strictEqual(error._tag === "InvalidOption" ? error.field : error._tag, "until")
     }).pipe(Effect.provide(inMemory(world()))))
 
-  it.effect("work on a bounded number of jobs at a time", () => {
-    let going = 0
-    let most = 0
+  it.effect("change a bounded number of jobs in one commit", () => {
+    const commits: Array<number> = []
     return Effect.gen(function*() {
       const store = yield* MemoryJobStore.make()
       const watched = withVerbs(store, ({ commit }) => ({
-        commit: (request) =>
-          Effect.andThen(
-            Effect.sync(() => most = Math.max(most, ++going)),
-            Effect.ensuring(Effect.andThen(Effect.yieldNow, commit(request)), Effect.sync(() => going--))
-          )
+        commit: (request) => Effect.andThen(Effect.sync(() => commits.push(request.changes.length)), commit(request))
       }))
       yield* Effect.gen(function*() {
         const scheduler = yield* Scheduler.Scheduler
-        yield* plant(200)
-        assert.lengthOf(yield* scheduler.pauseAll({}), 200)
-        assert.isAbove(most, 1)
-        assert.isAtMost(most, 17)
+        yield* plant(1_200)
+        for (const verb of ["pauseAll", "resumeAll"] as const) assert.lengthOf(yield* scheduler[verb]({}), 1_200)
+        assert.lengthOf((yield* scheduler.removeAll({})).removed, 1_200)
+        assert.deepStrictEqual(commits, [512, 488, 200, 512, 488, 200, 512, 488, 200])
+        assert.deepStrictEqual(yield* scheduler.list({ limit: 1 }), [])
       }).pipe(Effect.provide(on(watched, world())))
     })
   })
+
+  it.effect("change those by themselves that somebody else has changed meanwhile", () =>
+    Effect.gen(function*() {
+      const store = yield* MemoryJobStore.make()
+      let interfere = Effect.void
+      const racing = withVerbs(store, ({ commit }) => ({
+        commit: (request) =>
+          Effect.suspend(() => {
+            const first = interfere
+            interfere = Effect.void
+            return request.changes.length > 1 ? Effect.andThen(first, commit(request)) : commit(request)
+          })
+      }))
+      const { close, scheduler: other } = yield* start(store, world())
+      yield* Effect.gen(function*() {
+        const scheduler = yield* Scheduler.Scheduler
+        yield* plant(5)
+        const meanwhile = (verb: Effect.Effect<unknown, unknown>) => {
+          interfere = Effect.asVoid(Effect.orDie(verb))
+        }
+        meanwhile(Effect.andThen(other.skipNext("job/0001"), other.remove("job/0002")))
+        assert.deepStrictEqual(numbers(yield* scheduler.pauseAll({}, { reason: "flood" })), [0, 1, 3, 4])
+        assert.deepStrictEqual((yield* scheduler.list()).map(({ pause }) => pause?.reason), upTo(4).map(() => "flood"))
+        meanwhile(Effect.andThen(other.pause("job/0001", { reason: "other" }), other.resume("job/0003")))
+        assert.deepStrictEqual(numbers(yield* scheduler.resumeAll({})), [0, 1, 3, 4])
+        assert.deepStrictEqual((yield* scheduler.list()).map(({ state }) => state), upTo(4).map(() => "active"))
+        meanwhile(Effect.andThen(other.pause("job/0000"), other.remove("job/0004")))
+        assert.deepStrictEqual(numbers((yield* scheduler.removeAll({})).removed), [0, 1, 3])
+        assert.deepStrictEqual(yield* scheduler.list(), [])
+      }).pipe(Effect.provide(on(racing, world())))
+      yield* close
+    }))
 
   it.effect("pass over a job that is gone before its turn comes", () =>
     Effect.gen(function*() {
@@ -177,6 +205,57 @@ describe("removeAll", () => {
       const runs = yield* scheduler.runs()
       assert.lengthOf(runs.filter(({ outcome }) => outcome === "cancelled"), 4)
       assert.lengthOf(runs.filter(({ state }) => state === "running"), 8)
+    }).pipe(Effect.provide(inMemory(w)))
+  })
+
+  it.effect("called from a run of one of them, lets that run go on, and waits for those of the others", () => {
+    const w = world()
+    let removed: Effect.Success<ReturnType<Scheduler.Service["removeAll"]>> | undefined
+    return Effect.gen(function*() {
+      const scheduler = yield* Scheduler.Scheduler
+      w.behave = ({ name }) =>
+        name === "x" ? Effect.never : Effect.gen(function*() {
+          yield* Effect.sleep("1 second")
+          removed = yield* Effect.orDie(scheduler.removeAll({}))
+          yield* Effect.sleep("1 second")
+          return "done"
+        })
+      yield* plant(3)
+      yield* scheduler.schedule(Work, { id: "own", payload: { name: "own" }, trigger: hourly })
+      yield* TestClock.adjust("1 hour")
+      yield* TestClock.adjust("5 seconds")
+      assert.strictEqual(removed?.removed.length, 4)
+      const runs = yield* scheduler.runs()
+      assert.deepStrictEqual(runs.map(({ job, outcome }) => [job, outcome]).toSorted(), [
+        ["job/0000", "cancelled"],
+        ["job/0001", "cancelled"],
+        ["job/0002", "cancelled"],
+        ["own", "succeeded"]
+      ])
+    }).pipe(Effect.provide(inMemory(w)))
+  })
+
+  it.effect("ends backfills of what it removes, and tells of each job", () => {
+    const w = world()
+    w.behave = () => Effect.never
+    return Effect.gen(function*() {
+      const scheduler = yield* Scheduler.Scheduler
+      yield* plant(3)
+      yield* TestClock.adjust("2 hours")
+      yield* scheduler.backfill("job/0001", { from: 0, to: 3_600_000 })
+      const told: Array<string> = []
+      yield* Effect.forkChild(
+        Stream.runForEach(
+          scheduler.subscribe({ kinds: ["JobRemoved"] }),
+          (event) => Effect.sync(() => event._tag === "JobRemoved" && told.push(event.job))
+        ),
+        { startImmediately: true }
+      )
+      yield* turns
+      assert.lengthOf((yield* scheduler.removeAll({})).removed, 3)
+      yield* turns
+      assert.deepStrictEqual(numbers(told).toSorted(), [0, 1, 2])
+      assert.deepStrictEqual(yield* scheduler.runs({ going: true }), [])
     }).pipe(Effect.provide(inMemory(w)))
   })
 
