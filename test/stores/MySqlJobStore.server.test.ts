@@ -9,6 +9,7 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import { SqlClient } from "effect/sql/SqlClient"
+import type { SqlError } from "effect/sql/SqlError"
 import * as Stream from "effect/Stream"
 import { execFile } from "node:child_process"
 import { fileURLToPath } from "node:url"
@@ -107,7 +108,10 @@ describe.runIf(isRunning)("MySqlJobStore", () => {
             yield* Effect.sleep("50 millis")
             return [...before, ...same, ...jobs]
           }))
-        const answers = yield* Effect.all([add(one!, "a"), add(two!, "b")], { concurrency: 2 })
+        // InnoDB finds a deadlock here once in some hundred times: then the transaction is to be tried again
+        const again = <A>(transaction: Effect.Effect<A, StoreError | SqlError>) =>
+          Effect.retry(transaction, { times: 5, while: (error) => error._tag === "StoreError" && error.retryable })
+        const answers = yield* Effect.all([again(add(one!, "a")), again(add(two!, "b"))], { concurrency: 2 })
         assert.deepStrictEqual(
           answers.map((answer) => answer.join(" ")).toSorted(),
           ["added added added inserted inserted", "added duplicate duplicate exists inserted"]
