@@ -21,8 +21,8 @@ export interface EngineOptions {
   readonly poll?: Duration.Input | undefined
   /**
    * A call that the store has not answered after this time counts as one that failed: the engine rides it out as an outage, and a verb fails with a
-   * `StoreError`. For each 512 rows that a call writes there is so much time, and six times as much for what may be of any size: sweeping
-   * history, and cancelling all runs of a job. Default half the lease, so that a node can try once more before its lease is over;
+   * `StoreError`. For each 512 rows that a call writes there is so much time, and six times as much for what may be of any size: looking
+   * for jobs and runs that are not named, sweeping history, and cancelling all runs of a job. Default half the lease, so that a node can try once more before its lease is over;
    * never under a TestClock or in a store of this process only.
    */
   readonly storeTimeout?: Duration.Input | undefined

@@ -38,7 +38,7 @@ export const within = (store: JobStore.Service, millis: number): JobStore.Servic
     transaction: store.transaction,
     clock: store.clock === undefined ? undefined : heard("clock", store.clock),
     insertJobs: (rows) => heard("insertJobs", store.insertJobs(rows), batches(rows.length)),
-    jobs: (query) => heard("jobs", store.jobs(query)),
+    jobs: (query) => heard("jobs", store.jobs(query), search(query)),
     due: (request) => heard("due", store.due(request)),
     commit: (request) => heard("commit", store.commit(request), extent(request.changes)),
     enqueue: (request) => heard("enqueue", store.enqueue(request), batches(request.runs.length)),
@@ -49,7 +49,7 @@ export const within = (store: JobStore.Service, millis: number): JobStore.Servic
     cancel: (request) =>
       heard("cancel", store.cancel(request), request.runs === undefined ? unknown : batches(request.runs.length)),
     revive: (request) => heard("revive", store.revive(request), batches(request.runs.length)),
-    runs: (query) => heard("runs", store.runs(query)),
+    runs: (query) => heard("runs", store.runs(query), search(query)),
     verdicts: (query) => heard("verdicts", store.verdicts(query)),
     beat: (node) => heard("beat", store.beat(node)),
     leave: (request) => heard("leave", store.leave(request)),
@@ -58,6 +58,9 @@ export const within = (store: JobStore.Service, millis: number): JobStore.Servic
     signals: store.signals
   }
 }
+
+/** What is not named is looked for, and may be the last of millions. */
+const search = ({ ids }: { readonly ids?: ReadonlyArray<string> }): number => ids === undefined ? unknown : 1
 
 const batches = (rows: number): number => Math.max(1, Math.ceil(rows / batch))
 

@@ -232,6 +232,8 @@ describe("a store that is only slow", () => {
       withVerbs(yield* MemoryJobStore.make(), () => ({
         enqueue: () => later(millis, []),
         sweep: () => later(millis, 0),
+        jobs: () => later(millis, []),
+        runs: () => later(millis, []),
         cancel: () => later(millis, { settled: [], flagged: [] }),
         commit: () => later(millis, [])
       })),
@@ -257,6 +259,8 @@ describe("a store that is only slow", () => {
       const change = { runs: [], cancel: request } as unknown as JobStore.Change
       const large = [
         (store: JobStore.Service) => store.sweep({ now: 0, before: 0, limit: 500 }),
+        (store: JobStore.Service) => store.jobs({ exceptTz: "2026a", limit: 500 }),
+        (store: JobStore.Service) => store.runs({ task: "Work", limit: 500 }),
         (store: JobStore.Service) => store.cancel({ job: "a", request, now: 0 }),
         (store: JobStore.Service) => store.commit({ changes: [change], now: 0 })
       ]
@@ -265,6 +269,7 @@ describe("a store that is only slow", () => {
         assert.strictEqual(yield* verb(call, 6_001), "Failure")
       }
       assert.strictEqual(yield* verb((store) => store.cancel({ runs: ["r"], request, now: 0 }), 1_001), "Failure")
+      assert.strictEqual(yield* verb((store) => store.runs({ ids: ["r"], limit: 1 }), 1_001), "Failure")
     }))
 })
 
