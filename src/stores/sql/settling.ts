@@ -6,7 +6,7 @@
 import * as Effect from "effect/Effect"
 import type { Service, Settled, Settlement } from "../../JobStore.ts"
 import type { Admission, Left } from "./admission.ts"
-import { type Database, forRows, inOneStep, signal, type Values, type Verbs } from "./Database.ts"
+import { type Database, forRows, inOneStep, seesLatest, signal, type Values, type Verbs } from "./Database.ts"
 import { Hints } from "./Hints.ts"
 import { cancelled, encodeCancel, ended, requeued, retried, type Standing, type Standings } from "./standing.ts"
 import * as Table from "./Table.ts"
@@ -121,6 +121,7 @@ export const make = (db: Database, admission: Admission, standings: Standings): 
     const left: Array<Left> = []
     const ends = dialect.updateYields ? endsOf(settlements, () => true) : []
     const over = yield* endAtOnce(ends, false)
+    if (Array.from(over.values()).some(({ job }) => job !== null)) yield* seesLatest(db)
     const recorded = new Set<Settlement>(ends.filter(({ run }) => over.has(run)))
     for (const [id, { isFollowed, ...run }] of over) {
       hints.settled.push(id)

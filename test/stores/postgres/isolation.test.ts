@@ -48,17 +48,25 @@ describe.runIf(isRunning)("transactions that do not see what others commit meanw
       }))
   }
 
-  it.live("do not end a run past one that has begun to wait for it", () =>
-    Effect.gen(function*() {
-      const { mine, runs, theirs } = yield* going
-      const later = occurrence(job("j"), at(2), { serial: 1 })
-      const error = yield* Effect.flip(strict(theirs.sql.withTransaction(Effect.gen(function*() {
-        yield* theirs.store.runs({ limit: 1 })
-        yield* mine.store.enqueue({ runs: [later], now: at(10) })
-        return yield* theirs.store.settle({ settlements: runs.map((run) => Suite.done(run, at(11))), now: at(11) })
-      }))))
-      assert.include(error.message, "expected read committed")
-    }))
+  for (
+    const [what, later] of [
+      ["for its job", occurrence(job("j"), at(2), { serial: 1 })],
+      ["for its place", run("later", { limits })]
+    ] as const
+  ) {
+    it.live(`do not end a run past one that has begun to wait ${what}`, () =>
+      Effect.gen(function*() {
+        const { mine, runs: claimed, theirs } = yield* going
+        const runs = claimed.filter(({ job }) => job === later.job)
+        assert.lengthOf(runs, 1)
+        const error = yield* Effect.flip(strict(theirs.sql.withTransaction(Effect.gen(function*() {
+          yield* theirs.store.runs({ limit: 1 })
+          yield* mine.store.enqueue({ runs: [later], now: at(10) })
+          return yield* theirs.store.settle({ settlements: runs.map((run) => Suite.done(run, at(11))), now: at(11) })
+        }))))
+        assert.include(error.message, "expected read committed")
+      }))
+  }
 
   it.live("add runs that wait for nobody, and jobs", () =>
     Effect.gen(function*() {
