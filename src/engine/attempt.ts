@@ -23,7 +23,7 @@ import { CompletionRefused, type StoreError } from "../SchedulerError.ts"
 import { ofRun } from "./announce.ts"
 import { isFirstStart } from "./begun.ts"
 import { stop } from "./cancel.ts"
-import { codecsOf, type TaskCodecs } from "./codecs.ts"
+import { codecsOf, reasonOf, type TaskCodecs } from "./codecs.ts"
 import { complete } from "./completion.ts"
 import { type Core, type Running, wakeWorkers } from "./core.ts"
 import { followed, followers, followRuns } from "./following.ts"
@@ -99,7 +99,7 @@ const begin = (core: Core, running: Running): void => {
   const codecs = codecsOf(served.task)
   const payload = codecs.payload.decode(row.payload, row.taskVersion)
   if (Exit.isFailure(payload)) {
-    const error = JSON.stringify({ message: Cause.pretty(payload.cause) })
+    const error = JSON.stringify({ message: reasonOf(payload.cause) })
     return conclude(core, running, policy, null, { ended: { _tag: "Undecodable", error } })
   }
   if (core.events.heard()) {

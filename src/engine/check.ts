@@ -1,14 +1,13 @@
 /**
  * What this code makes of everything that is stored, without writing anything: a rehearsal for the planner and the workers.
  */
-import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
 import { pauseOf } from "../Job.ts"
 import type * as JobStore from "../JobStore.ts"
 import type { StoreError } from "../SchedulerError.ts"
-import { codecsOf } from "./codecs.ts"
+import { codecsOf, reasonOf } from "./codecs.ts"
 import type { Known } from "./core.ts"
 import { read } from "./decide.ts"
 
@@ -83,7 +82,7 @@ const problemOfRun = (known: Known, row: JobStore.RunRow): ReadonlyArray<Problem
   const task = known.served.get(row.task)?.task
   if (task === undefined || row.taskVersion > task.version) return unknownTask(known, row, problem)
   const payload = codecsOf(task).payload.decode(row.payload, row.taskVersion)
-  return Exit.isFailure(payload) ? problem("unreadable", `payload: ${Cause.pretty(payload.cause)}`) : []
+  return Exit.isFailure(payload) ? problem("unreadable", `payload: ${reasonOf(payload.cause)}`) : []
 }
 
 const unknownTask = (

@@ -2,6 +2,7 @@
  * A task's Schemas as codecs to stored text, made once per task. They are synchronous: a Schema that waits for something is refused when
  * it is used, with a message that says so.
  */
+import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
@@ -53,6 +54,12 @@ const make = (schema: Task.PureSchema): Codec => {
       return decode(encoded)
     }
   }
+}
+
+/** Why something could not be read, as it is kept with a job or a run: what is wrong, and not where in the code that was found. */
+export const reasonOf = (cause: Cause.Cause<unknown>): string => {
+  const error = Cause.squash(cause)
+  return error instanceof Error ? `${error.name}: ${error.message}` : String(error)
 }
 
 const payloadCodec = (task: Task.Any): PayloadCodec => {

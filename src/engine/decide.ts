@@ -1,7 +1,6 @@
 /**
  * From a stored job to a decision and back: decodes the row, asks `plan`, and writes the answer as a change for the store.
  */
-import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
@@ -13,7 +12,7 @@ import * as Policy from "../Policy.ts"
 import { backfillFamily, backfillId, occurrenceId } from "../Run.ts"
 import * as Trigger from "../Trigger.ts"
 import { isPlannedByNewerZoneData } from "./basis.ts"
-import { codecsOf } from "./codecs.ts"
+import { codecsOf, reasonOf } from "./codecs.ts"
 import type { Core, Known } from "./core.ts"
 import { isDecidedElsewhere, withOverlap } from "./overlap.ts"
 import { dueOf, movedOf, overridesOf } from "./overrides.ts"
@@ -60,7 +59,7 @@ export const read = (core: Known, row: JobStore.JobRow): Result.Result<Readable,
     // A newer payload need not be read to be planned: its runs are left to a node that knows it.
     if (row.taskVersion > served.task.version) return Result.succeed({ trigger: trigger.success, policy: policy.value })
     const payload = codecsOf(served.task).payload.decode(row.payload, row.taskVersion)
-    if (Exit.isFailure(payload)) return broken(`payload: ${Cause.pretty(payload.cause)}`)
+    if (Exit.isFailure(payload)) return broken(`payload: ${reasonOf(payload.cause)}`)
   }
   return Result.succeed({ trigger: trigger.success, policy: policy.value })
 }
