@@ -14,30 +14,42 @@ import { quarantine } from "./quarantine.ts"
 import { resumption } from "./resumption.ts"
 import * as Sharing from "./sharing.ts"
 
+/** A small batch is a quarter of a large one. */
+const firstShare = 4
+
 export const planner = (core: Core): Effect.Effect<never> => {
   /** Due jobs that are left to nodes which know more, by the revision at which that was found. */
   const foreign = new Map<string, number>()
-  const sharing = Sharing.make(core.settings.planBatch)
+  const { planBatch } = core.settings
+  const sharing = Sharing.make()
+  /** The first of what comes due together is planned in a small batch, so that workers have something to do while the rest is planned. */
+  let isFirst = true
   return Effect.forever(Effect.gen(function*() {
     yield* core.gate.await
     core.planWake.closeUnsafe() // before reading, or what is added meanwhile is missed
     // Each try reads the clock and decides anew: what was true before an outage is not a decision for after it.
-    const alarm = yield* core.outage.rideOut(pass(core, foreign, sharing))
+    const alarm = yield* core.outage.rideOut(pass(core, foreign, sharing, isFirst ? planBatch / firstShare : planBatch))
+    isFirst = alarm > 0
     if (alarm > 0) yield* waitFor(core.planWake, Math.min(alarm, core.settings.reread, core.settings.poll))
   }))
 }
 
 /** Plans what is due, and answers for how long there is nothing more to do. */
-const pass = Effect.fnUntraced(function*(core: Core, foreign: Map<string, number>, sharing: Sharing.Sharing) {
+const pass = Effect.fnUntraced(function*(
+  core: Core,
+  foreign: Map<string, number>,
+  sharing: Sharing.Sharing,
+  batch: number
+) {
   yield* core.keepTime
   const at = yield* now
   // What is left to others stays due: it must not use up the answer.
-  const limit = sharing.reach(at) + foreign.size
+  const limit = sharing.reach(batch, at) + foreign.size
   const due = yield* core.store.due({ now: at, limit })
   if (due.jobs.length === 0) foreign.clear()
   const known = foreign.size === 0 ? due.jobs : due.jobs.filter(({ job }) => foreign.get(job.id) !== job.revision)
   if (known.length === 0) return due.next === null ? Infinity : due.next - at
-  sharing.told(yield* planAll(core, sharing.mine(known), at, foreign), at)
+  sharing.told(yield* planAll(core, sharing.mine(batch, known), at, foreign), at)
   if (due.jobs.length < limit) yield* gather(core, at)
   return 0
 })

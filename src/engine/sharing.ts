@@ -19,22 +19,22 @@ const furthest = 8
 
 export interface Sharing {
   /** How many jobs to read. */
-  readonly reach: (now: number) => number
+  readonly reach: (batch: number, now: number) => number
   /** Those that are for this planner now, of all that are due. */
-  readonly mine: (due: ReadonlyArray<JobStore.DueJob>) => ReadonlyArray<JobStore.DueJob>
+  readonly mine: (batch: number, due: ReadonlyArray<JobStore.DueJob>) => ReadonlyArray<JobStore.DueJob>
   /** What became of its decisions. */
   readonly told: (answers: ReadonlyArray<"ok" | "stale">, now: number) => void
 }
 
-export const make = (batch: number): Sharing => {
+export const make = (): Sharing => {
   let behind = 0
   let since = 0
   return {
-    reach: (now) => {
+    reach: (batch, now) => {
       if (now >= since + term || now < since) behind = 0
       return batch * (behind + 1)
     },
-    mine: (due) => {
+    mine: (batch, due) => {
       const from = Math.max(0, Math.min(batch * behind, due.length - batch))
       return due.slice(from, from + batch)
     },

@@ -10,11 +10,11 @@ const world = (jobs: number) => {
   const planned: Array<string> = []
   let stale = 0
   const planner = () => {
-    const sharing = Sharing.make(batch)
+    const sharing = Sharing.make()
     let inHand: ReadonlyArray<JobStore.DueJob> = []
     return {
       read: (now: number) => {
-        inHand = sharing.mine(left.slice(0, sharing.reach(now)))
+        inHand = sharing.mine(batch, left.slice(0, sharing.reach(batch, now)))
       },
       commit: (now: number) => {
         const answers = inHand.map((one) => left.includes(one) ? "ok" as const : "stale" as const)
@@ -65,15 +65,15 @@ describe("several planners share what is due", () => {
   })
 
   it("after a second it tries the front again, also if the clock was set back; and a few jobs that somebody changed mean nothing", () => {
-    const sharing = Sharing.make(batch)
+    const sharing = Sharing.make()
     const stale = (n: number) => Array.from({ length: batch }, (_, i) => i < n ? "stale" as const : "ok" as const)
     sharing.told(stale(2), 5_000)
     sharing.told(["stale", "stale"], 5_000)
-    assert.strictEqual(sharing.reach(5_000), batch)
+    assert.strictEqual(sharing.reach(batch, 5_000), batch)
     sharing.told(stale(5), 5_000)
-    assert.strictEqual(sharing.reach(5_999), 3 * batch)
-    assert.strictEqual(sharing.reach(6_000), batch)
+    assert.strictEqual(sharing.reach(batch, 5_999), 3 * batch)
+    assert.strictEqual(sharing.reach(batch, 6_000), batch)
     sharing.told(stale(5), 6_000)
-    assert.strictEqual(sharing.reach(5_999), batch)
+    assert.strictEqual(sharing.reach(batch, 5_999), batch)
   })
 })
