@@ -11,7 +11,7 @@ import { cancelRun, cancelRuns } from "./cancellation.ts"
 import { change, changeAtOnce, type Edit } from "./change.ts"
 import type { Core } from "./core.ts"
 import * as Pausing from "./pausing.ts"
-import { beginRemoval, type Ended, removeAtOnce, type RemoveOptions } from "./removal.ts"
+import { beginRemoval, type Ended, removeAtOnce, type RemoveOptions, seekGoing } from "./removal.ts"
 import { forEachPage, type JobFilter } from "./selection.ts"
 
 /** How many jobs are written at a time, of those that are written one by one. */
@@ -113,6 +113,7 @@ export const removeAll = Effect.fnUntraced(function*(
   const abandoned: Array<string> = []
   const unfinished: Array<string> = []
   const concurrency = yield* concurrencyOf(core)
+  const withGoing = seekGoing(core)
   const wait = (ended: Effect.Effect<Ended, RemovalTimeout | StoreError>) =>
     ended.pipe(
       Effect.map((ended) => void abandoned.push(...ended.abandoned)),
@@ -127,7 +128,7 @@ export const removeAll = Effect.fnUntraced(function*(
           waits.push(wait)
         })
       for (const batch of Arr.chunksOf(rows, core.settings.planBatch)) {
-        const done = yield* removeAtOnce(core, batch, options)
+        const done = yield* removeAtOnce(core, batch, options, withGoing)
         for (const { id } of done.removed) removed.push(id)
         waits.push(...done.waits)
         yield* Effect.forEach(done.left, (row) => Effect.catchTag(begin(row), "JobNotFound", () => Effect.void), {

@@ -73,7 +73,8 @@ export const beginRemoval = Effect.fnUntraced(function*(
 export const removeAtOnce = Effect.fnUntraced(function*(
   core: Core,
   rows: ReadonlyArray<JobStore.JobRow>,
-  options: RemoveOptions
+  options: RemoveOptions,
+  withGoing: ReturnType<typeof seekGoing>
 ): Effect.fn.Return<{
   readonly removed: ReadonlyArray<JobStore.JobRow>
   /** What waits for the runs of those that have any. */
@@ -90,7 +91,7 @@ export const removeAtOnce = Effect.fnUntraced(function*(
   const isRemoved = new Set(removed)
   const left = rows.filter((row) => !isRemoved.has(row))
   if (mode === "leave") return { removed, waits: [], left }
-  return { removed, waits: (yield* stillGoing(core, removed)).map((row) => waitFor(core, row, options, own)), left }
+  return { removed, waits: (yield* withGoing(removed)).map((row) => waitFor(core, row, options, own)), left }
 })
 
 /** The run from which a removal is called: if it is one of the job's own, it goes on, and is not waited for. */
@@ -121,16 +122,25 @@ const waitFor = (
 /** How many going runs are looked at together. */
 const looked = 1_000
 
-/** Those of the jobs that have runs going: they are asked one by one only where many are going at all. */
-const stillGoing = (
-  core: Core,
-  rows: ReadonlyArray<JobStore.JobRow>
-): Effect.Effect<ReadonlyArray<JobStore.JobRow>, StoreError> =>
-  rows.length <= 1 ? Effect.succeed(rows) : Effect.map(core.store.runs({ going: true, limit: looked }), (runs) => {
-    if (runs.length === looked) return rows
-    const families = new Set(runs.map(({ incarnation }) => incarnation))
+/** From so many jobs on it pays to look at all that is going, rather than at what is going of each. */
+const worthALook = 64
+
+/**
+ * Which of some jobs have runs going. All that is going is looked at together, until that turns out to be more than a look shows: then each job
+ * is taken to have some, and is asked by itself.
+ */
+export const seekGoing = (core: Core) => {
+  let areMany = false
+  return Effect.fnUntraced(function*(rows: ReadonlyArray<JobStore.JobRow>) {
+    if (areMany || rows.length < worthALook) return rows
+    // a store with many millions may not find them in time
+    const runs = yield* Effect.option(core.store.runs({ going: true, limit: looked }))
+    areMany = Option.isNone(runs) || runs.value.length === looked
+    if (areMany) return rows
+    const families = new Set(Option.getOrThrow(runs).map(({ incarnation }) => incarnation))
     return rows.filter((row) => familiesOf(row).some((family) => families.has(family)))
   })
+}
 
 /**
  * Puts another job in the place of one, in one step, and interrupts the runs of the one before: there is no instant without either.

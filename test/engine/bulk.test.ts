@@ -208,6 +208,28 @@ describe("removeAll", () => {
     }).pipe(Effect.provide(inMemory(w)))
   })
 
+  for (const n of [100, 2_200]) {
+    it.effect(`waits for the runs of ${n} jobs, and of no others`, () => {
+      const w = world()
+      const finalizing = Deferred.makeUnsafe<void>()
+      w.behave = () => Effect.onInterrupt(Effect.never, () => Deferred.await(finalizing))
+      return Effect.gen(function*() {
+        const scheduler = yield* Scheduler.Scheduler
+        yield* plant(n)
+        yield* TestClock.adjust("1 hour")
+        yield* scheduler.enqueue(Work, { payload })
+        const removing = yield* Effect.forkChild(scheduler.removeAll({}), { startImmediately: true })
+        yield* turns
+        assert.isUndefined(removing.pollUnsafe())
+        yield* Deferred.succeed(finalizing, undefined)
+        assert.lengthOf((yield* Fiber.join(removing)).removed, n)
+        const runs = yield* scheduler.runs({ limit: n + 1 })
+        assert.lengthOf(runs.filter(({ outcome }) => outcome === "cancelled"), n)
+        assert.lengthOf(runs.filter(({ state }) => state !== "done"), 1)
+      }).pipe(Effect.provide(inMemory(w)))
+    })
+  }
+
   it.effect("called from a run of one of them, lets that run go on, and waits for those of the others", () => {
     const w = world()
     let removed: Effect.Success<ReturnType<Scheduler.Service["removeAll"]>> | undefined
