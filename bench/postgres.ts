@@ -39,6 +39,11 @@ const spread = (values: ReadonlyArray<number>) => {
     ms(sorted.at(-1)!)
   }`
 }
+/** What a process does for the first time it does slowly: of five rounds the one in the middle counts, for every library. */
+const rounds = 5
+const middle = (values: ReadonlyArray<number>) => values.toSorted((a, b) => a - b)[values.length >> 1]!
+/** What the server does by itself within a minute of a burst: a lone run is looked for among what is left of those before it. */
+const vacuum = () => pool.query("VACUUM")
 const sleep = (millis: number) => new Promise((resolve) => setTimeout(resolve, millis))
 /** Resolves when so many have been counted. */
 const counter = (wanted: number) => {
@@ -111,9 +116,13 @@ const ours = (round: string) =>
     yield* Effect.scoped(Effect.gen(function*() {
       const scheduler = yield* started(clientOnly)
       yield* enqueueAll(scheduler, 2000, "warm")
-      const before = performance.now()
-      yield* enqueueAll(scheduler, total, "bulk")
-      note("enqueue in bulk", who, perSecond(total, performance.now() - before))
+      const times: Array<number> = []
+      for (let round = 0; round < rounds; round++) {
+        const before = performance.now()
+        yield* enqueueAll(scheduler, total, `bulk${round}`)
+        times.push(performance.now() - before)
+      }
+      note("enqueue in bulk", who, perSecond(total, middle(times)))
       const single: Array<number> = []
       for (let i = 0; i < 300; i++) {
         const at = performance.now()
@@ -123,7 +132,7 @@ const ours = (round: string) =>
       note("enqueue one", who, spread(single))
     }))
     // process what is queued
-    const queued = total + 2000 + 300
+    const queued = rounds * total + 2000 + 300
     yield* Effect.scoped(Effect.gen(function*() {
       const done = counter(queued)
       handler = done.one
@@ -163,22 +172,25 @@ const ours = (round: string) =>
       )
       note("enqueue and process at once", who, perSecond(total, performance.now() - before))
       while ((yield* scheduler.runs({ going: true, limit: 1 })).length > 0) yield* Effect.sleep(5)
+      yield* Effect.promise(vacuum)
       const late: Array<number> = []
-      for (let i = 0; i < 150; i++) {
+      for (let i = 0; i < 300; i++) {
         yield* Effect.sleep(20 + (i * 7) % 50)
         const at = performance.now()
         const started = new Promise<number>((resolve) => handler = () => resolve(performance.now()))
         yield* other.enqueue(Noop, { payload: { i } })
         late.push((yield* Effect.promise(() => started)) - at)
       }
-      note("pick-up of a lone run", who, spread(late.slice(20)))
+      note("pick-up of a lone run", who, spread(late.slice(100)))
     }))
     // due in one minute
     for (const n of [1_000, 10_000]) {
       yield* Effect.scoped(Effect.gen(function*() {
         const scheduler = yield* started(worker)
         yield* scheduler.resumeNode
-        const minute = (Math.floor(Date.now() / 60_000) + (Date.now() % 60_000 > 50_000 ? 2 : 1)) * 60_000
+        // they are to be there before the minute that is measured
+        if (Date.now() % 60_000 > 50_000) yield* Effect.sleep(60_000 - Date.now() % 60_000)
+        const minute = (Math.floor(Date.now() / 60_000) + 1) * 60_000
         const before = performance.now()
         yield* scheduler.scheduleAll(
           Noop,
@@ -233,9 +245,13 @@ const graphile = async (who: string, tuned: boolean) => {
     }
   }
   await enqueue(2000)
-  let before = performance.now()
-  await enqueue(total)
-  note("enqueue in bulk", who, perSecond(total, performance.now() - before))
+  const times: Array<number> = []
+  for (let round = 0; round < rounds; round++) {
+    const before = performance.now()
+    await enqueue(total)
+    times.push(performance.now() - before)
+  }
+  note("enqueue in bulk", who, perSecond(total, middle(times)))
   const single: Array<number> = []
   for (let i = 0; i < 300; i++) {
     const at = performance.now()
@@ -264,10 +280,10 @@ const graphile = async (who: string, tuned: boolean) => {
         }
         : {})
     })
-  const limited = tuned ? total : 3000
+  const limited = tuned ? rounds * total : 3000
   const done = counter(limited)
   one = done.one
-  before = performance.now()
+  let before = performance.now()
   const runner = await start()
   await done.all
   note("process what is queued", who, perSecond(limited, performance.now() - before))
@@ -275,22 +291,24 @@ const graphile = async (who: string, tuned: boolean) => {
   for (let left = tuned ? 0 : 1; left > 0;) {
     left = (await pool.query(`DELETE FROM ${graphileSchema}._private_jobs WHERE locked_at IS NULL`)).rowCount!
   }
-  const both = counter(limited)
+  const atOnce = tuned ? total : 3000
+  const both = counter(atOnce)
   one = both.one
   before = performance.now()
-  await enqueue(limited)
+  await enqueue(atOnce)
   await both.all
-  note("enqueue and process at once", who, perSecond(limited, performance.now() - before))
+  note("enqueue and process at once", who, perSecond(atOnce, performance.now() - before))
   await sleep(500)
+  await vacuum()
   const late: Array<number> = []
-  for (let i = 0; i < 150; i++) {
+  for (let i = 0; i < 300; i++) {
     await sleep(20 + (i * 7) % 50)
     const at = performance.now()
     const started = new Promise<number>((resolve) => one = () => resolve(performance.now()))
     await utils.addJob("noop", { i })
     late.push((await started) - at)
   }
-  note("pick-up of a lone run", who, spread(late.slice(20)))
+  note("pick-up of a lone run", who, spread(late.slice(100)))
   await runner.stop()
   await utils.release()
 }
@@ -309,9 +327,13 @@ const boss = async (who: string, tuned: boolean) => {
     }
   }
   await enqueue(2000)
-  let before = performance.now()
-  await enqueue(total)
-  note("enqueue in bulk", who, perSecond(total, performance.now() - before))
+  const times: Array<number> = []
+  for (let round = 0; round < rounds; round++) {
+    const before = performance.now()
+    await enqueue(total)
+    times.push(performance.now() - before)
+  }
+  note("enqueue in bulk", who, perSecond(total, middle(times)))
   const single: Array<number> = []
   for (let i = 0; i < 300; i++) {
     const at = performance.now()
@@ -320,10 +342,10 @@ const boss = async (who: string, tuned: boolean) => {
   }
   note("enqueue one", who, spread(single))
   // with its defaults it takes one job every two seconds: a few tell as much as many
-  const queued = tuned ? total + 2300 : 5
+  const queued = tuned ? rounds * total + 2300 : 5
   const done = counter(queued)
   let one = done.one
-  before = performance.now()
+  let before = performance.now()
   const handle = async (jobs: ReadonlyArray<unknown>) => {
     for (const _ of jobs) one()
   }
@@ -340,6 +362,7 @@ const boss = async (who: string, tuned: boolean) => {
     await both.all
     note("enqueue and process at once", who, perSecond(total, performance.now() - before))
     await sleep(1000)
+    await vacuum()
     const late: Array<number> = []
     for (let i = 0; i < 30; i++) {
       await sleep(20 + (i * 7) % 50)
@@ -366,7 +389,7 @@ const bare = async () => {
   let heard: () => void = () => {}
   worker.on("notification", () => heard())
   const late: Array<number> = []
-  for (let i = 0; i < 150; i++) {
+  for (let i = 0; i < 300; i++) {
     await sleep(20 + (i * 7) % 50)
     const notified = new Promise<void>((resolve) => heard = resolve)
     const at = performance.now()
@@ -376,7 +399,7 @@ const bare = async () => {
     await worker.query({ name: "take", text: `UPDATE ${table} SET state = 'running' WHERE id = $1`, values: [`r${i}`] })
     late.push(performance.now() - at)
   }
-  note("pick-up of a lone run", "bare statements", spread(late.slice(20)))
+  note("pick-up of a lone run", "bare statements", spread(late.slice(100)))
   await Promise.all([worker.end(), other.end()])
 }
 
