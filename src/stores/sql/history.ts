@@ -110,7 +110,10 @@ export const make = (db: Database): Verbs<"runs" | "verdicts" | "sweep"> => {
         ? []
         : yield* going(query)
     if (query.going === true || query.uniqueKey !== undefined || first.length === limit) return first
-    return [...first, ...yield* done(query, limit - first.length)]
+    // one that was going a moment ago may have ended since
+    const known = new Set(first.map(({ id }) => id))
+    const rest = (yield* done(query, limit)).filter(({ id }) => !known.has(id))
+    return [...first, ...rest.slice(0, limit - first.length)]
   })
 
   const verdictsOf = (query: VerdictQuery): Sql<ReadonlyArray<VerdictRow>> => {
