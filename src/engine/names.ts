@@ -25,6 +25,7 @@ const ofChain = (
     0,
     ...followedBy.map(({ policy }, i) =>
       followId({ id: "", origin }, i).length +
+      // the policy of a link is kept as JSON, in which what follows it is kept as it is here
       ofChain((policy["followedBy"] ?? []) as unknown as ReadonlyArray<Continuation.Stored>, "continuation")
     )
   )
