@@ -177,6 +177,50 @@ describe.runIf(isRunning)("PostgresJobStore", () => {
         assert.deepStrictEqual(settled().toSorted(), ids.toSorted())
       }))
 
+    it.live("by the statement that adds a lone run, which its own process hears of once", () =>
+      Effect.gen(function*() {
+        const texts: Array<string> = []
+        const [one, two] = yield* several(2)
+        const [here, there] = yield* Effect.forEach([one!, two!], ({ store }) => listen(store))
+        const enqueue = (id: string) =>
+          Effect.gen(function*() {
+            // hints that follow one that has just gone out travel together
+            yield* Effect.sleep("30 millis")
+            here!.length = there!.length = texts.length = 0
+            return yield* one!.store.enqueue({ runs: [run(id)], now: at(0) })
+          }).pipe(Effect.provideService(Statement.CurrentTransformer, (statement) =>
+            Effect.sync(() => {
+              texts.push(statement.compile()[0])
+              return statement
+            })))
+        assert.deepStrictEqual(yield* enqueue("r1"), ["added"])
+        yield* until(() => there!.length > 0)
+        yield* Effect.sleep("30 millis")
+        assert.deepStrictEqual([here, there], [[{ _tag: "ready" }], [{ _tag: "ready" }]])
+        assert.deepStrictEqual(texts.map((text) => text.includes("pg_notify(")), [true])
+        // there is nothing to tell
+        assert.deepStrictEqual(yield* enqueue("r1"), ["duplicate"])
+        yield* Effect.sleep("50 millis")
+        assert.deepStrictEqual([here, there], [[], []])
+      }))
+
+    it.live("after the statement, while another one tells: no commit waits for the hint of another one", () =>
+      Effect.gen(function*() {
+        const [one, two, three] = yield* several(3)
+        const [here, there] = yield* Effect.forEach([one!, two!], ({ store }) => listen(store))
+        const teller = yield* three!.sql.reserve
+        // it has told, and its commit takes its time
+        yield* teller.execute("BEGIN", [], undefined)
+        yield* teller.execute("SELECT pg_advisory_xact_lock(hashtext('effect-scheduler'), 256)", [], undefined)
+        yield* Effect.sleep("30 millis")
+        here!.length = there!.length = 0
+        assert.deepStrictEqual(yield* one!.store.enqueue({ runs: [run("r1")], now: at(0) }), ["added"])
+        yield* until(() => there!.length > 0)
+        yield* Effect.sleep("30 millis")
+        assert.deepStrictEqual([here, there], [[{ _tag: "ready" }], [{ _tag: "ready" }]])
+        yield* teller.execute("ROLLBACK", [], undefined)
+      }))
+
     it.live("of the same namespace and schema only", () =>
       Effect.gen(function*() {
         const { open } = yield* opener

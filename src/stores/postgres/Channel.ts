@@ -6,6 +6,9 @@
  * those that follow it closely travel together. It goes out after the commit, not with it, because `NOTIFY` makes commits wait for each
  * other; so a process that dies in between takes the hint along, and the others find the work when they poll.
  *
+ * The statement that adds a lone run sends its hint itself, which saves the others a journey: but only if none went out a moment ago, and nobody else's
+ * statement does the same just then. So no commit waits for another one for the sake of a hint.
+ *
  * @since 0.1.0
  */
 import type { PgClient } from "@effect/sql-pg/PgClient"
@@ -18,14 +21,32 @@ import * as Queue from "effect/Queue"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import { ConnectionError, SqlError } from "effect/sql/SqlError"
+import * as Statement from "effect/sql/Statement"
 import type { Signal } from "../../JobStore.ts"
 import { storeError } from "../sql/errors.ts"
 import * as Hub from "../sql/Hub.ts"
-import { decode, encode } from "./payload.ts"
+import { decode, encode, encodeBy } from "./payload.ts"
 import type * as Sessions from "./sessions.ts"
 
 /** How long hints that follow one that went out are collected. */
 const pause = "10 millis"
+const pauseNanos = 10_000_000n
+
+/**
+ * Sends a notification with the commit of the statement that asks, and yields whether it did. One statement of the database at a time; and none
+ * where somebody has not read his notifications for so long that the server may soon refuse more of them, and with them the statement. The lock's name is
+ * beside those of `exclusive`.
+ */
+const tell = (channel: string, payload: string): Statement.Fragment =>
+  Statement.fragment([
+    Statement.literal(
+      "CASE WHEN pg_notification_queue_usage() < 0.5 AND pg_try_advisory_xact_lock(hashtext('effect-scheduler'), 256) THEN pg_notify("
+    ),
+    Statement.parameter(channel),
+    Statement.literal("::text, "),
+    Statement.parameter(payload),
+    Statement.literal("::text) IS NOT NULL ELSE false END")
+  ])
 
 /** After how long of silence the server is asked whether it is still there, and how long it may take to say so. */
 const patience = "5 seconds"
@@ -60,12 +81,17 @@ export const make: (
   const local = yield* Hub.make
   const outgoing = yield* Queue.sliding<Signal>(1024)
   const tried = yield* Deferred.make<void>()
+  /** Which process of the server listens for this one; `undefined` while none does. */
+  let listening: number | undefined
+  /** A hint went out at this instant. */
+  let sent = 0n
+  const steady = () => Clock.Clock.defaultValue().monotonicTimeNanosUnsafe()
 
   const receive = (incoming: Queue.Dequeue<PgConnection.Notification, SqlError>, self: number) =>
     Effect.forever(
       Effect.flatMap(Queue.takeAll(incoming), (notifications) =>
         local.publish(notifications.flatMap(({ payload, processId }) =>
-          processId === self ? [] : decode(payload)
+          processId === self ? [] : decode(payload, self)
         )))
     )
 
@@ -78,7 +104,10 @@ export const make: (
           onSome: (signals) =>
             Effect.forEach(
               encode(signals),
-              (payload) => answered(connection.query("SELECT pg_notify($1, $2)", [channel, payload])),
+              (payload) => {
+                sent = steady()
+                return answered(connection.query("SELECT pg_notify($1, $2)", [channel, payload]))
+              },
               { discard: true }
             )
         })),
@@ -112,9 +141,10 @@ export const make: (
     yield* answered(sessions.connected(connection))
     yield* Deferred.succeed(tried, undefined)
     yield* found
+    listening = connection.processId
     yield* local.publish(anything)
     return yield* Effect.raceFirst(receive(incoming, connection.processId), send(connection))
-  }))
+  })).pipe(Effect.ensuring(Effect.sync(() => listening = undefined)))
 
   yield* session.pipe(
     Effect.tapError((error) =>
@@ -127,8 +157,20 @@ export const make: (
   )
   yield* Deferred.await(tried)
 
+  const publish = (signals: ReadonlyArray<Signal>) =>
+    Effect.andThen(local.publish(signals), Queue.offerAll(outgoing, signals))
+
   return {
-    publish: (signals) => Effect.andThen(local.publish(signals), Queue.offerAll(outgoing, signals)),
-    signals: local.signals
+    publish,
+    signals: local.signals,
+    teller: (signal) => {
+      const now = steady()
+      if (listening === undefined || now - sent < pauseNanos) return undefined
+      sent = now
+      return {
+        tell: tell(channel, encodeBy(signal, listening)),
+        after: (told) => told ? local.publish([signal]) : publish([signal])
+      }
+    }
   }
 })

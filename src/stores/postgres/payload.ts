@@ -9,14 +9,24 @@ import type { Signal } from "../../JobStore.ts"
 
 const most = 7900
 
+/** Whose hint it is, where that is not the one whose connection sent it: the process of the server that listens for him. */
+const by = Schema.optionalKey(Schema.Int)
+
 const Payload = Schema.fromJsonString(Schema.Array(Schema.Union([
-  Schema.Struct({ _tag: Schema.Literals(["jobs", "ready"]) }),
-  Schema.Struct({ _tag: Schema.Literals(["cancel", "settled"]), runs: Schema.Array(Schema.String) })
+  Schema.Struct({ _tag: Schema.Literals(["jobs", "ready"]), by }),
+  Schema.Struct({ _tag: Schema.Literals(["cancel", "settled"]), runs: Schema.Array(Schema.String), by })
 ])))
 const read = Schema.decodeUnknownOption(Payload)
 
-/** The hints of a notification; none of a text that somebody else sent. */
-export const decode = (payload: string): ReadonlyArray<Signal> => Option.getOrElse(read(payload), () => [])
+/** The hints of a notification that are not of the one who reads it; none of a text that somebody else sent. */
+export const decode = (payload: string, self: number): ReadonlyArray<Signal> =>
+  Option.match(read(payload), {
+    onNone: () => [],
+    onSome: (hints) => hints.flatMap(({ by, ...signal }) => by === self ? [] : [signal])
+  })
+
+/** One that a statement sends for the one who listens with this process. */
+export const encodeBy = (signal: Signal, self: number): string => JSON.stringify([{ ...signal, by: self }])
 
 /** As few notifications as will do: each hint once, and the runs in parts. */
 export const encode = (signals: Iterable<Signal>): ReadonlyArray<string> => {

@@ -129,6 +129,22 @@ export const forKeys = <A, E, R>(
 }
 
 /**
+ * The statement that adds rows to a table. Where it can tell which keys are free it passes over the others, and yields the first column of what it adds.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const insertion = (
+  { dialect: { whereFree }, ns, sql }: Database,
+  table: Fragment,
+  columns: ReadonlyArray<Column>
+): (rows: Fragment) => Fragment => {
+  const names = sql.literal(Table.names(columns))
+  const tail = sql.literal(whereFree === undefined ? "" : whereFree(columns[0]!.name))
+  return (rows) => sql`INSERT INTO ${table} (ns, ${names}) SELECT ${ns}, ${names} FROM ${rows} k ${tail}`
+}
+
+/**
  * Adds rows to a table, but those whose keys are taken; answers with the values of the first column of those it added.
  *
  * @category combinators
@@ -142,23 +158,17 @@ export const adding = (
   free: (values: ReadonlyArray<Values>) => Sql<ReadonlyArray<Values>>
 ): (values: ReadonlyArray<Values>) => Sql<ReadonlyArray<unknown>> => {
   const { dialect, ns, sql } = db
-  const names = sql.literal(Table.names(columns))
-  const { whereFree } = dialect
-  if (whereFree !== undefined) {
-    const whereItIsFree = sql.literal(whereFree(columns[0]!.name))
+  const insert = insertion(db, table, columns)
+  if (dialect.whereFree !== undefined) {
     return (values) =>
       Effect.map(
-        forRows(db, columns, values, (rows) =>
-          sql`INSERT INTO ${table} (ns, ${names}) SELECT ${ns}, ${names} FROM ${rows} k ${whereItIsFree}`.values),
-        (added) =>
-          added.map(([first]) =>
-            first
-          )
+        forRows(db, columns, values, (rows) => sql`${insert(rows)}`.values),
+        (added) => added.map(([first]) => first)
       )
   }
   const add = (values: ReadonlyArray<Values>) =>
     values.length === 0 ? Effect.succeed([]) : Effect.as(
-      sql`INSERT INTO ${table} (ns, ${names}) SELECT ${ns}, ${names} FROM ${dialect.rows(columns, values, ns)} k`,
+      sql`${insert(dialect.rows(columns, values, ns))}`,
       values.map(([first]) => first)
     )
   // nearly always all are free, and where one is not, the statement has added none
@@ -188,19 +198,20 @@ const inChunks = <A, E, R>(
 }
 
 /**
- * A single statement is a transaction of its own. In the caller's it gets a savepoint like every verb, so that its failure leaves the
- * caller's writes alone.
+ * A single statement is a transaction of its own, and may be another one then. In the caller's it gets a savepoint like every verb, so that its
+ * failure leaves the caller's writes alone.
  *
  * @category combinators
  * @since 0.1.0
  */
 export const inOneStep = <A, E, R>(
   db: Database,
-  statement: Effect.Effect<A, E, R>
+  statement: Effect.Effect<A, E, R>,
+  outside: Effect.Effect<A, E, R> = statement
 ): Effect.Effect<A, E | SqlError, R> =>
   Effect.flatMap(
     Effect.serviceOption(db.sql.transactionService),
-    (open) => Option.isNone(open) ? statement : db.transaction(statement)
+    (open) => Option.isNone(open) ? outside : db.transaction(statement)
   )
 
 /**

@@ -5,6 +5,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as PubSub from "effect/PubSub"
+import type { Fragment } from "effect/sql/Statement"
 import * as Stream from "effect/Stream"
 import type { Signal } from "../../JobStore.ts"
 
@@ -19,6 +20,21 @@ import type { Signal } from "../../JobStore.ts"
 export interface Hub {
   readonly publish: (signals: ReadonlyArray<Signal>) => Effect.Effect<void>
   readonly signals: Stream.Stream<Signal>
+  /** Where a statement can tell others with its own commit; `undefined` while it should not. */
+  readonly teller?: (signal: Signal) => Teller | undefined
+}
+
+/**
+ * A hint that travels with a statement.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Teller {
+  /** Yields whether others will hear of it; to be evaluated once, if there is anything to tell. */
+  readonly tell: Fragment
+  /** Follows the commit: tells this process, and the others if they have not been told. */
+  readonly after: (told: boolean) => Effect.Effect<void>
 }
 
 /**

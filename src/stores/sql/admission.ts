@@ -9,10 +9,11 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
+import type { Fragment } from "effect/sql/Statement"
 import type { NewRun, RunRow } from "../../JobStore.ts"
 import { inOrder, servingOrder, takePlaces } from "../limits.ts"
 import { waves } from "../waves.ts"
-import { adding, type Database, forKeys, forRows, seesLatest, type Sql, type Values } from "./Database.ts"
+import { adding, type Database, forKeys, forRows, insertion, seesLatest, type Sql, type Values } from "./Database.ts"
 import * as Families from "./families.ts"
 import type { Hints } from "./Hints.ts"
 import * as Places from "./places.ts"
@@ -109,6 +110,12 @@ export interface Admission {
   readonly isOneStep: (runs: ReadonlyArray<NewRun>) => boolean
   /** Adds runs whose ids and unique keys are free; answers which. What may keep them blocked must be locked. */
   readonly add: (runs: ReadonlyArray<NewRun>, now: number, hints: Hints) => Sql<ReadonlyArray<boolean>>
+  /** The same for one run that is a single step, in a statement that tells others of it; answers whether it was added, and whether it was told. */
+  readonly announce: (
+    run: NewRun,
+    now: number,
+    tell: Fragment
+  ) => Sql<{ readonly added: boolean; readonly told: boolean }>
   /** Lets blocked runs move up where these have ended, or wait for an instant. Their families, and the places, must be locked. */
   readonly promote: (left: ReadonlyArray<Left>, now: number, hints: Hints) => Sql<void>
   /**
@@ -188,6 +195,7 @@ export const make = (db: Database): Admission => {
     })
   })
   const insert = adding(db, runs, newColumns, free)
+  const insertOne = insertion(db, runs, newColumns)
 
   const admittedOf = (wanted: Map<string, Families.Family>): Sql<Map<string, number>> =>
     Effect.map(
@@ -265,6 +273,14 @@ export const make = (db: Database): Admission => {
     if (added.size > 0) hints.ready = true
     return news.map((run) => added.has(run))
   })
+
+  const announce = (run: NewRun, now: number, tell: Fragment) =>
+    Effect.map(
+      sql`WITH added AS (${
+        insertOne(dialect.rows(newColumns, [encodeNew(run, queued(run, now))], db.ns))
+      }) SELECT ${tell} FROM added`.values,
+      ([row]) => ({ added: row !== undefined, told: row?.[0] === true })
+    )
 
   /** Each in its turn; answers how far they have come. */
   const apply = Effect.fnUntraced(function*(applicants: ReadonlyArray<Applicant>, taken: Map<string, number>) {
@@ -429,6 +445,7 @@ export const make = (db: Database): Admission => {
       news.length <= dialect.batch(newColumns.length) && !news.some(hasBound) &&
       new Set(news.map(({ id }) => id)).size === news.length,
     add,
+    announce,
     promote,
     seat
   }

@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import type { Fragment } from "effect/sql/Statement"
 import type { NewRun, RunRow, Service } from "../../JobStore.ts"
 import type { Admission } from "./admission.ts"
-import { type Database, forKeys, inOneStep, signal, type Sql, type Verbs } from "./Database.ts"
+import { type Database, forKeys, inOneStep, signal, type Sql, type Values, type Verbs } from "./Database.ts"
 import { Hints } from "./Hints.ts"
 import type { Replacements } from "./replacing.ts"
 import * as Table from "./Table.ts"
@@ -24,8 +24,7 @@ const inParts = (lanes: ReadonlyArray<string>) => Arr.chunksOf(Array.from(new Se
 /** How many waiting runs one statement wakes; there may be many whose instant is the same. */
 const wokenPerStatement = 1000
 
-/** How many of a lane's first runs are claimed. */
-type Share = readonly [lane: string, share: number]
+type Arrival = "added" | "duplicate"
 
 const instant = (value: unknown): number | null => value === null || value === undefined ? null : Number(value)
 
@@ -41,6 +40,8 @@ export const make = (
   const none = sql.literal("")
   const place = sql.literal("r.lane, r.order_at, r.id")
   const skipLocked = sql.literal(dialect.skipLocked)
+  const laneOfShare = sql.literal("s.lane")
+  const share = sql.literal("s.share")
   const union = sql.join(" UNION ALL ", false)
   const givenUp = sql`, going_key = CASE WHEN unique_while = 'going' THEN going_key END`
 
@@ -58,8 +59,20 @@ export const make = (
     yield* admission.lockFor(news)
     const added = yield* admission.add(news, now, hints)
     yield* signal(db, hints.signals())
-    return added.map((added) => added ? "added" as const : "duplicate" as const)
+    return added.map((added): Arrival => added ? "added" : "duplicate")
   })
+
+  /** A lone run, outside of a transaction, may be told of by the statement that adds it. */
+  const enqueueAlone = (run: NewRun, now: number): Sql<ReadonlyArray<Arrival>> =>
+    Effect.suspend(() => {
+      const teller = db.hub.teller?.({ _tag: "ready" })
+      if (teller === undefined) return enqueue([run], now)
+      return Effect.flatMap(
+        admission.announce(run, now, teller.tell),
+        ({ added, told }): Sql<ReadonlyArray<Arrival>> =>
+          Effect.as(added ? teller.after(told) : Effect.void, [added ? "added" : "duplicate"])
+      )
+    })
 
   /** When the next waiting run comes, of those that a condition holds for. */
   const wakes = (condition: Fragment): Fragment =>
@@ -106,8 +119,8 @@ export const make = (
   /** The first in a lane's queue, in the order of its index. */
   const head = (
     columns: Fragment,
-    lane: string,
-    limit: number,
+    lane: string | Fragment,
+    limit: number | Fragment,
     lock: Fragment = none,
     and: Fragment = none
   ): Fragment =>
@@ -134,17 +147,13 @@ export const make = (
       heads(lanes.map((lane) => head(place, lane, limit)))
     }) heads ORDER BY order_at, id LIMIT ${limit}) first GROUP BY lane`
 
-  const shares = (lanes: ReadonlyArray<string>, limit: number): Sql<ReadonlyArray<Share>> =>
-    lanes.length === 1 ? Effect.succeed([[lanes[0]!, limit]]) : Effect.map(
-      sql`${sharesOf(lanes, limit)}`.values,
-      (rows) => rows.map(([lane, count]) => [lane as string, Number(count)])
-    )
-
   const first = Effect.fnUntraced(function*(lanes: ReadonlyArray<string>, limit: number) {
-    const found = yield* shares(lanes, limit)
-    if (found.length === 0) return []
+    const shares: ReadonlyArray<Values> = lanes.length === 1
+      ? [[lanes[0], limit]]
+      : yield* sql`${sharesOf(lanes, limit)}`.values
+    if (shares.length === 0) return []
     const rows = yield* sql`SELECT * FROM (${
-      heads(found.map(([lane, share]) => head(wanted, lane, share, skipLocked)))
+      heads(shares.map(([lane, share]) => head(wanted, lane as string, Number(share), skipLocked)))
     }) heads ORDER BY order_at, id`.values
     return rows.map(Table.runs.decode)
   })
@@ -194,17 +203,20 @@ export const make = (
   )
 
   /**
-   * Both in one statement, which needs no transaction around it: to a server each statement is a journey. A further condition may be
+   * All of it in one statement, which needs no transaction around it: to a server each statement is a journey. A further condition may be
    * about `n`, which tells when the next waiting run comes.
    */
-  const takeShares = Effect.fnUntraced(
-    function*(shares: ReadonlyArray<Share>, node: string, now: number, and: Fragment = none) {
+  const takeAtOnce = Effect.fnUntraced(
+    function*(lanes: ReadonlyArray<string>, limit: number, node: string, now: number, and: Fragment = none) {
+      const taken = lanes.length === 1
+        ? head(place, lanes[0]!, limit, skipLocked, and)
+        : sql`SELECT first.* FROM (${sharesOf(lanes, limit)}) s CROSS JOIN LATERAL (${
+          head(place, laneOfShare, share, skipLocked, and)
+        }) first`
       // materialised, for a join might carry out a subquery again and again, and each time lock other runs; and an array with the namespace
       // beside it, so that each of the runs is looked up in the index however many there might have been, or have the namespace. What is joined to
       // the runs again to put them in order might be compared with each of them, so their order comes with the first row.
-      const rows = yield* sql`WITH n AS MATERIALIZED (${nextWake}), k AS MATERIALIZED (${
-        heads(shares.map(([lane, share]) => head(place, lane, share, skipLocked, and)))
-      }), r AS (
+      const rows = yield* sql`WITH n AS MATERIALIZED (${nextWake}), k AS MATERIALIZED (${taken}), r AS (
       UPDATE ${runs} AS t SET state = 'running', order_at = NULL, fence = t.fence + 1, node = ${node}, claimed = ${now},
         going_key = CASE WHEN t.unique_while = 'going' THEN t.going_key END
       FROM (SELECT ${ns}::text AS ns, u.id FROM unnest(ARRAY(SELECT k.id FROM k)) AS u (id) OFFSET 0) u
@@ -213,39 +225,9 @@ export const make = (
       SELECT n.next, CASE WHEN row_number() OVER () = 1 THEN ARRAY(SELECT k.id FROM k ORDER BY k.order_at, k.id) END, ${wanted}
       FROM n LEFT JOIN r ON true`.values
       const [next, order] = rows[0]!
-      const taken = new Map<unknown, RunRow>()
-      for (const [, , ...values] of rows) if (values[0] !== null) taken.set(values[0], Table.runs.decode(values))
-      return { next: instant(next), runs: (order as ReadonlyArray<string>).flatMap((id) => taken.get(id) ?? []) }
-    }
-  )
-
-  const takeAtOnce = Effect.fnUntraced(
-    function*(lanes: ReadonlyArray<string>, limit: number, node: string, now: number) {
-      const found = yield* shares(lanes, limit)
-      return found.length === 0 ? [] : (yield* takeShares(found, node, now)).runs
-    }
-  )
-
-  /** Nothing is taken while runs wait to be made ready: they may stand before the others. */
-  const takeUnlessDue = Effect.fnUntraced(
-    function*(lanes: ReadonlyArray<string>, limit: number, node: string, now: number) {
-      if (lanes.length === 1) {
-        return yield* takeShares(
-          [[lanes[0]!, limit]],
-          node,
-          now,
-          sql`AND (SELECT n.next IS NULL OR n.next > ${now} FROM n)`
-        )
-      }
-      const rows = yield* sql`SELECT n.next, f.lane, f.share FROM (${nextWake}) n LEFT JOIN (${
-        sharesOf(lanes, limit)
-      }) f ON true`.values
-      const next = instant(rows[0]![0])
-      const found = rows.flatMap(([, lane, share]): ReadonlyArray<Share> =>
-        lane === null ? [] : [[lane as string, Number(share)]]
-      )
-      if (found.length === 0 || (next !== null && next <= now)) return { next, runs: [] }
-      return { next, runs: (yield* takeShares(found, node, now)).runs }
+      const runsOf = new Map<unknown, RunRow>()
+      for (const [, , ...values] of rows) if (values[0] !== null) runsOf.set(values[0], Table.runs.decode(values))
+      return { next: instant(next), runs: (order as ReadonlyArray<string>).flatMap((id) => runsOf.get(id) ?? []) }
     }
   )
 
@@ -257,10 +239,11 @@ export const make = (
       const next = yield* rouse(now)
       return { runs: yield* db.transaction(takeInTurn(lanes, limit, node, now)), next }
     }
-    const taken = yield* takeUnlessDue(lanes, limit, node, now)
+    // nothing is taken while runs wait to be made ready: they may stand before the others
+    const taken = yield* takeAtOnce(lanes, limit, node, now, sql`AND (SELECT n.next IS NULL OR n.next > ${now} FROM n)`)
     if (taken.next === null || taken.next > now) return taken
     const next = yield* rouse(now)
-    return { runs: yield* takeAtOnce(lanes, limit, node, now), next }
+    return { runs: (yield* takeAtOnce(lanes, limit, node, now)).runs, next }
   })
 
   const look = Effect.fnUntraced(function*(lanes: ReadonlyArray<string>, now: number) {
@@ -272,7 +255,8 @@ export const make = (
     enqueue: ({ now, replace: isReplacing, runs }) => {
       if (isReplacing === true) return db.transaction(replace(runs, now))
       const step = enqueue(runs, now)
-      return admission.isOneStep(runs) ? inOneStep(db, step) : db.transaction(step)
+      if (!admission.isOneStep(runs)) return db.transaction(step)
+      return inOneStep(db, step, runs.length === 1 ? enqueueAlone(runs[0]!, now) : step)
     },
     claim: (request) => inOneStep(db, request.limit > 0 ? claim(request) : look(request.lanes, request.now))
   }

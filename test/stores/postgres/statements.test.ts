@@ -6,9 +6,21 @@ import * as Statement from "effect/sql/Statement"
 import { client, isRunning, temporarySchema } from "./server.ts"
 
 const Work = Task.make("Work", { payload: { n: Schema.Int } })
+const Other = Task.make("Other", {})
+const Another = Task.make("Another", {})
 
 describe.runIf(isRunning)("a lone run", () => {
-  it.live("costs three statements, once its node has a lease: it is added, claimed, and its end recorded", () => {
+  const handlers = Layer.mergeAll(
+    Work.toLayer(() => Effect.void),
+    Other.toLayer(() => Effect.void),
+    Another.toLayer(() => Effect.void)
+  )
+  const nodes = {
+    "of one task": Scheduler.layer({ tasks: [Work] }).pipe(Layer.provide(handlers)),
+    "of several tasks": Scheduler.layer({ tasks: [Work, Other, Another] }).pipe(Layer.provide(handlers))
+  }
+
+  it.live.each(Object.entries(nodes))("costs three statements in a node %s that has a lease", ([, node]) => {
     const texts: Array<string> = []
     const noted: Statement.Transformer = (statement) =>
       Effect.sync(() => {
@@ -19,8 +31,8 @@ describe.runIf(isRunning)("a lone run", () => {
       })
     return Effect.gen(function*() {
       const schema = yield* temporarySchema
-      const live = Scheduler.layer({ tasks: [Work] }).pipe(
-        Layer.provide([Work.toLayer(() => Effect.void), FiberExecutor.layer()]),
+      const live = node.pipe(
+        Layer.provide(FiberExecutor.layer()),
         Layer.provide(PostgresJobStore.layer({ schema }).pipe(Layer.provide(client())))
       )
       yield* Effect.gen(function*() {
@@ -38,9 +50,11 @@ describe.runIf(isRunning)("a lone run", () => {
         texts.length = 0
         yield* one
         assert.deepStrictEqual(
-          texts.map((text) => text.slice(0, 6)),
-          ["INSERT", "WITH n", "UPDATE"]
+          // it is added, and others are told; claimed; and its end recorded
+          texts.map((text) => text.split(" AS ")[0]),
+          ["WITH added", "WITH n", `UPDATE ${schema}.scheduler_runs`]
         )
+        assert.include(texts[0], "pg_notify(")
       }).pipe(Effect.provide(live))
     }).pipe(Effect.provideService(Statement.CurrentTransformer, noted))
   }, 20_000)
