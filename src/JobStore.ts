@@ -461,7 +461,8 @@ export interface Held {
 /**
  * A hint that something happened; hints may be lost or repeated.
  *
- * - `jobs`: a job was added or changed; plan again
+ * - `jobs`: a job was added, or changed by something else than planning (`Advance`): one may be due sooner than was known. What planning changes was due,
+ *   and is due later then, so that whoever waits for it still looks in time
  * - `ready`: a run became claimable, or will at an instant that was not known before
  * - `cancel`: the running runs named were flagged for cancellation
  * - `settled`: the runs named are done

@@ -28,13 +28,14 @@ export const planner = (core: Core): Effect.Effect<never> => {
     yield* core.gate.await
     core.planWake.closeUnsafe() // before reading, or what is added meanwhile is missed
     // Each try reads the clock and decides anew: what was true before an outage is not a decision for after it.
-    const alarm = yield* core.outage.rideOut(pass(core, foreign, sharing, isFirst ? planBatch / firstShare : planBatch))
+    const next = yield* core.outage.rideOut(pass(core, foreign, sharing, isFirst ? planBatch / firstShare : planBatch))
+    const alarm = next - (yield* now)
     isFirst = alarm > 0
     if (alarm > 0) yield* waitFor(core.planWake, Math.min(alarm, core.settings.reread, core.settings.poll))
   }))
 }
 
-/** Plans what is due, and answers for how long there is nothing more to do. */
+/** Plans what is due, and answers when there is more to do. */
 const pass = Effect.fnUntraced(function*(
   core: Core,
   foreign: Map<string, number>,
@@ -48,10 +49,15 @@ const pass = Effect.fnUntraced(function*(
   const due = yield* core.store.due({ now: at, limit })
   if (due.jobs.length === 0) foreign.clear()
   const known = foreign.size === 0 ? due.jobs : due.jobs.filter(({ job }) => foreign.get(job.id) !== job.revision)
-  if (known.length === 0) return due.next === null ? Infinity : due.next - at
-  sharing.told(yield* planAll(core, sharing.mine(batch, known), at, foreign), at)
-  if (due.jobs.length < limit) yield* gather(core, at)
-  return 0
+  const next = due.next ?? Infinity
+  if (known.length === 0) return next
+  const mine = sharing.mine(batch, known)
+  const { again, answers } = yield* planAll(core, mine, at, foreign)
+  sharing.told(answers, at)
+  if (due.jobs.length === limit) return at
+  yield* gather(core, at)
+  // All that was due is planned as it was read, so what the next look would find is known.
+  return mine.length < known.length ? at : Math.min(next, again)
 })
 
 /** Nothing more was due: what comes due in a moment is planned together. */
@@ -66,10 +72,10 @@ const planAll = Effect.fnUntraced(function*(
   due: ReadonlyArray<JobStore.DueJob>,
   at: number,
   foreign: Map<string, number>
-): Effect.fn.Return<ReadonlyArray<"ok" | "stale">, StoreError> {
+): Effect.fn.Return<Planned, StoreError> {
   const { changes, jobs, left } = decideAll(core, due, at)
   for (const { job, reason } of left) yield* leave(core, job, reason, at, foreign)
-  if (changes.length === 0) return []
+  if (changes.length === 0) return { answers: [], again: Infinity }
   const held = changes.map((change) => heldFor(core, change))
   const answers = yield* core.store.commit({ changes, now: at })
   // A stale decision was made on a job that somebody else has decided or changed since; the next pass reads it again.
@@ -80,8 +86,28 @@ const planAll = Effect.fnUntraced(function*(
     followCancelled(core, jobs[i]!, change)
   })
   if (changes.some(({ runs }, i) => answers[i] === "ok" && runs.length > 0)) wakeWorkers(core)
-  return answers
+  const again = changes.reduce((earliest, change) => Math.min(earliest, dueAfter(change)), Infinity)
+  return { answers, again: answers.includes("stale") ? at : again }
 })
+
+/** What became of decisions, and when the first of the jobs is due again; at once where somebody else was faster. */
+interface Planned {
+  readonly answers: ReadonlyArray<"ok" | "stale">
+  readonly again: number
+}
+
+/** When a job is due after a change. */
+const dueAfter = ({ update }: JobStore.Change): number => {
+  switch (update._tag) {
+    case "Advance":
+      return update.nextDue ?? Infinity
+    case "Replace":
+    case "Renew":
+      return update.row.nextDue ?? Infinity
+    case "Delete":
+      return Infinity
+  }
+}
 
 /** Changes and the jobs as they were before them, and what others must decide. */
 interface Decided {

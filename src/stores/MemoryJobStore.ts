@@ -140,7 +140,9 @@ export const make = (options: Options = {}): Effect.Effect<Service> =>
         verb((hints) => {
           const stale = new Set<Change>()
           for (const wave of waves(changes, ({ job }) => job)) commit(wave, now, hints, stale)
-          if (stale.size < changes.length) publish({ _tag: "jobs" })
+          if (changes.some((change) => !stale.has(change) && change.update._tag !== "Advance")) {
+            publish({ _tag: "jobs" })
+          }
           return changes.map((change) => stale.has(change) ? "stale" : "ok")
         }),
 

@@ -48,7 +48,8 @@ for n, change in ipairs(request.changes) do
     answers[n] = 'stale'
   else
     answers[n] = 'ok'
-    hints.jobs = true
+    -- what planning changes is due later than it was
+    if not row or row.body then hints.jobs = true end
     if row then
       if row.body then call('HSET', jobBodies, id, text(row.body)) end
       job.revision = job.revision + 1

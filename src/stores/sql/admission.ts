@@ -79,8 +79,22 @@ const encodeNew = (run: NewRun, place: Entry["place"]): Values => [
   run.uniqueKey
 ]
 
+/** The columns of a new run that stands behind its family where too many of that are admitted. */
+const columnsWhenBehind: Partial<Record<string, string>> = {
+  state: "CASE WHEN k.admitted < k.serial THEN k.state ELSE 'blocked' END AS state",
+  order_at: "CASE WHEN k.admitted < k.serial THEN k.order_at END AS order_at",
+  blocked_at: "CASE WHEN k.admitted < k.serial THEN NULL ELSE k.planned END AS blocked_at"
+}
+
 const idOf = (row: Values): unknown => row[0]
 const goingKeyOf = (row: Values): unknown => row[newColumns.length - 1]
+
+/** Whether all that may have to wait for others wait for their families, and none for another one of these. */
+const areBehindOthersOnly = (news: ReadonlyArray<NewRun>, now: number): boolean =>
+  news.every((run) =>
+    run.serial !== null && run.job !== null && run.uniqueKey === null && !Places.hasLimits(run) &&
+    stateAt(run.readyAt, now) === "ready"
+  ) && Families.familiesOf(news).size === news.length
 
 /** Whether it may have to stay blocked. */
 const hasBound = (run: NewRun): boolean => run.serial !== null || Places.hasLimits(run)
@@ -135,6 +149,10 @@ export const make = (db: Database): Admission => {
   const lock = Families.lock(db)
   const places = Places.make(db)
   const latest = sql.literal(dialect.latest)
+  const placedColumns = sql.literal(
+    [...db.dialect.rowsHaveNs ? ["k.ns"] : [], ...newColumns.map(({ name }) => columnsWhenBehind[name] ?? `k.${name}`)]
+      .join(", ")
+  )
   const candidate = sql.literal(Table.names(waiting.columns, "r"))
   const move = dialect.update({
     table: db.named("runs"),
@@ -195,7 +213,14 @@ export const make = (db: Database): Admission => {
     })
   })
   const insert = adding(db, runs, newColumns, free)
-  const insertOne = insertion(db, runs, newColumns)
+  const insertNew = insertion(db, runs, newColumns)
+  /** Rows of new runs, each of which stands behind its family if that is full. */
+  const counted = (rows: Fragment): Fragment =>
+    sql`(SELECT ${placedColumns} FROM (SELECT k.*, (SELECT count(*) FROM ${runs} r
+        WHERE ${
+      db.ours("r")
+    } AND r.job = k.job AND r.incarnation = k.incarnation AND r.finished IS NULL AND r.blocked_at IS NULL
+      ) AS admitted FROM ${rows} k) k)`
 
   const admittedOf = (wanted: Map<string, Families.Family>): Sql<Map<string, number>> =>
     Effect.map(
@@ -245,6 +270,17 @@ export const make = (db: Database): Admission => {
     return { entries, seated }
   })
 
+  /**
+   * Adds runs of which none stands behind another one of these, and that have no bound but their families': the statement itself counts who is
+   * there, which it sees once the families are locked.
+   */
+  const addBehind = Effect.fnUntraced(function*(news: ReadonlyArray<NewRun>, now: number) {
+    yield* seesLatest(db)
+    const rows = news.map((run) => encodeNew(run, queued(run, now)))
+    const added = yield* forRows(db, newColumns, rows, (rows) => sql`${insertNew(counted(rows))}`.values)
+    return new Set(added.map(([id]) => id))
+  })
+
   /** Those that will be added, and what they take. Without bounds, the database finds out which are free. */
   const placed = Effect.fnUntraced(function*(news: ReadonlyArray<NewRun>, now: number) {
     if (!news.some(hasBound)) {
@@ -262,6 +298,11 @@ export const make = (db: Database): Admission => {
   const add = Effect.fnUntraced(function*(news: ReadonlyArray<NewRun>, now: number, hints: Hints) {
     const added = new Set<NewRun>()
     for (const wave of waves(news, ({ id }) => id)) {
+      if (dialect.whereFree !== undefined && areBehindOthersOnly(wave, now)) {
+        const ids = yield* addBehind(wave, now)
+        for (const run of wave) if (ids.has(run.id)) added.add(run)
+        continue
+      }
       const { counted, rows, seated } = yield* placed(wave, now)
       const ids = new Set(yield* insert(rows))
       for (const run of wave) if (ids.has(run.id)) added.add(run)
@@ -277,7 +318,7 @@ export const make = (db: Database): Admission => {
   const announce = (run: NewRun, now: number, tell: Fragment) =>
     Effect.map(
       sql`WITH added AS (${
-        insertOne(dialect.rows(newColumns, [encodeNew(run, queued(run, now))], db.ns))
+        insertNew(dialect.rows(newColumns, [encodeNew(run, queued(run, now))], db.ns))
       }) SELECT ${tell} FROM added`.values,
       ([row]) => ({ added: row !== undefined, told: row?.[0] === true })
     )

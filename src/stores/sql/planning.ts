@@ -66,37 +66,32 @@ export const make = (db: Database, admission: Admission, standings: Standings): 
   const verdictColumns = sql.literal(Table.names(Table.verdicts.columns))
   const lastColumns = sql.literal(Table.names(Table.verdicts.columns, "v"))
 
-  const due = Effect.fnUntraced(function*({ limit, now }: { readonly now: number; readonly limit: number }) {
-    const later = sql`SELECT min(l.next_due) FROM ${jobs} l WHERE l.ns = ${ns} AND l.next_due > ${now}`
-    const rows = yield* sql`SELECT ${wanted}, (${later}) FROM ${jobs} j WHERE j.ns = ${ns} AND j.next_due <= ${now}
-      ORDER BY j.next_due, j.id LIMIT ${limit}`.values
-    const next = rows.length > 0 ? rows[0]!.at(-1) : (yield* later.values)[0]?.[0]
-    const due = rows.map(Table.jobs.decode)
-    const going = new Map<string, Values>()
-    const found = yield* forRows(
-      db,
-      Families.columns,
-      due.map(({ id, incarnation }) => [id, incarnation]),
-      (rows) =>
-        sql`SELECT g.job, g.incarnation, g.going, g.id FROM (
-            SELECT r.job, r.incarnation, r.id,
-              count(*) OVER (PARTITION BY r.job, r.incarnation) AS going,
-              row_number() OVER (PARTITION BY r.job, r.incarnation ORDER BY r.planned DESC, r.id DESC) AS place
-            FROM ${rows} k ${each} ${runs} r
-            WHERE ${db.ours("r")} AND r.job = k.job AND r.incarnation = k.incarnation AND r.finished IS NULL
-          ) g WHERE g.place = 1`.values
+  /** Runs of one of the first jobs that are not done. */
+  const going = sql`FROM ${runs} r
+    WHERE r.ns = ${ns} AND r.job = first.id AND r.incarnation = first.incarnation AND r.finished IS NULL`
+
+  /** The next instant comes with each job, and alone where none is due: to a server a second statement is a journey. */
+  const due = ({ limit, now }: { readonly now: number; readonly limit: number }) =>
+    Effect.map(
+      sql`SELECT n.next, (SELECT count(*) ${going}), (SELECT r.id ${going} ORDER BY r.planned DESC, r.id DESC LIMIT 1), first.*
+        FROM (SELECT min(l.next_due) AS next FROM ${jobs} l WHERE l.ns = ${ns} AND l.next_due > ${now}) n
+        LEFT JOIN (
+          SELECT ${wanted} FROM ${jobs} j WHERE j.ns = ${ns} AND j.next_due <= ${now} ORDER BY j.next_due, j.id LIMIT ${limit}
+        ) first ON 1 = 1`.values,
+      (rows) => {
+        const next = rows[0]![0]
+        const due = rows.flatMap(([, going, latest, ...job]): ReadonlyArray<DueJob> =>
+          job[0] === null
+            ? []
+            : [{ job: Table.jobs.decode(job), going: Number(going), latest: latest as string | null }]
+        )
+        return {
+          // a join need not keep their order
+          jobs: due.sort((a, b) => a.job.nextDue! - b.job.nextDue!),
+          next: next === null ? null : Number(next)
+        }
+      }
     )
-    for (const row of found) going.set(Families.familyKey(row[0] as string, row[1] as string), row)
-    return {
-      jobs: due.map((job): DueJob => {
-        const row = going.get(Families.familyKey(job.id, job.incarnation))
-        return row === undefined
-          ? { job, going: 0, latest: null }
-          : { job, going: Number(row[2]), latest: row[3] as string }
-      }),
-      next: next === null || next === undefined ? null : Number(next)
-    }
-  })
 
   /** Adds ranges to what is recorded; a range that continues the job's last one extends it. */
   const record = Effect.fnUntraced(function*(added: ReadonlyArray<VerdictRow>) {
@@ -254,7 +249,7 @@ export const make = (db: Database, admission: Admission, standings: Standings): 
     for (const wave of waves(changes, ({ job }) => job)) {
       const carried = yield* carryOut(wave, now, hints)
       wave.forEach((change, i) => answers.set(change, carried[i] ? "ok" : "stale"))
-      if (carried.includes(true)) hints.jobs = true
+      if (wave.some((change, i) => carried[i] && !isPlain(change))) hints.jobs = true
     }
     yield* signal(db, hints.signals())
     return changes.map((change) => answers.get(change)!)

@@ -7,7 +7,7 @@ import * as assert from "node:assert/strict"
 import type { Service, Signal } from "../../JobStore.ts"
 import type { StoreError } from "../../SchedulerError.ts"
 import { chapter, claim } from "./case.ts"
-import { advance, at, done, job, occurrence, release, run } from "./rows.ts"
+import { advance, at, done, job, occurrence, release, replace, run } from "./rows.ts"
 
 /** Ends when the hint has come; a store that never gives it does not end, and its stream must not end either. */
 const heard = (store: Service, isWanted: (signal: Signal) => boolean): Effect.Effect<void, StoreError> =>
@@ -39,7 +39,7 @@ export const signals = chapter("signals", {
 
   "a changed job is hinted at": function*(store) {
     yield* store.insertJobs([job("a")])
-    const commit = store.commit({ changes: [advance(job("a"), at(1000))], now: at(1000) })
+    const commit = store.commit({ changes: [replace(job("a"), { nextDue: at(500) })], now: at(100) })
     yield* hinted(store, ({ _tag }) => _tag === "jobs", commit)
   },
 
