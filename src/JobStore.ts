@@ -566,10 +566,15 @@ export interface Service {
    *
    * With a `limit` of 0 it only looks, which a node may do without a lease: nothing is claimed, and `next` is `now` when a run of the
    * lanes is ready.
+   *
+   * Of a lane in `upTo` no run with a greater `taskVersion` is claimed, nor counts as ready: those behind it are, as long as no more than
+   * a thousand such runs stand before them; a store need not look further. A node names only lanes in which it has met runs that it
+   * cannot read, so the others cost nothing.
    */
   readonly claim: (request: {
     readonly node: string
     readonly lanes: ReadonlyArray<string>
+    readonly upTo?: ReadonlyMap<string, number> | undefined
     readonly limit: number
     readonly now: number
   }) => Effect.Effect<{ readonly runs: ReadonlyArray<RunRow>; readonly next: number | null }, StoreError>

@@ -86,7 +86,10 @@ export type SchedulerEvent =
     readonly readyAt: DateTime.Utc
     readonly error: unknown
   }
-  /** Its handler asked to be run again later, or its payload is of a newer version than this node knows; the attempt does not count. */
+  /**
+   * Its handler asked to be run again later, or its payload is of a newer version than this node knows and no other node has taken it; the
+   * attempt does not count.
+   */
   | OfRun & { readonly _tag: "RunSnoozed"; readonly readyAt: DateTime.Utc }
   /** It had ended, and goes again from its first attempt. */
   | OfRun & { readonly _tag: "RunRedriven" }
@@ -102,7 +105,10 @@ export type SchedulerEvent =
     /** The encoded success, error or defect. */
     readonly result: unknown
   }
-  /** The run was handed back unfinished, because the scheduler shuts down. */
+  /**
+   * The run was handed back: unfinished, because the scheduler shuts down; or not begun, because its payload is of a newer version than
+   * this node knows.
+   */
   | OfRun & { readonly _tag: "RunReleased" }
   /**
    * Another node holds the run by now: this node's attempt was ended, or its outcome refused. What happened here changes nothing in the

@@ -21,7 +21,7 @@ import * as Policy from "../Policy.ts"
 import { AttemptTimedOut, CurrentRun, parentOf } from "../Run.ts"
 import { CompletionRefused, type StoreError } from "../SchedulerError.ts"
 import { ofRun } from "./announce.ts"
-import { isFirstStart } from "./begun.ts"
+import { isFirstStart, whenPostponed } from "./begun.ts"
 import { stop } from "./cancel.ts"
 import { codecsOf, reasonOf, type TaskCodecs } from "./codecs.ts"
 import { complete } from "./completion.ts"
@@ -29,6 +29,7 @@ import { type Core, type Running, wakeWorkers } from "./core.ts"
 import { followed, followers, followRuns } from "./following.ts"
 import { Logbook } from "./logbook.ts"
 import { type Moment, moment, passed } from "./moment.ts"
+import { deployPatience, isNewer } from "./newer.ts"
 import { pauseAfterFailures } from "./pausing.ts"
 import { quarantineJob } from "./quarantine.ts"
 import { type Answer, unstorable } from "./settler.ts"
@@ -51,12 +52,6 @@ interface Judged {
   /** The error as the handler failed with it, for events. */
   readonly failure?: unknown
 }
-
-/**
- * How long a run whose payload is of a newer version than this node knows is left alone, in milliseconds: time for a node that does
- * know it.
- */
-const deployPatience = 5_000
 
 /** Starts a claimed run. From here on it is in `core.running` until it is settled. */
 export const startAttempt = (core: Core, running: Running): void => {
@@ -93,8 +88,11 @@ const begin = (core: Core, running: Running): void => {
   if (policy.misfireGrace !== null && started - row.planned > policy.misfireGrace && isFirstStart(row)) {
     return conclude(core, running, policy, null, { ended: { _tag: "DeadlineMissed" } })
   }
-  if (row.taskVersion > served.task.version) {
-    return conclude(core, running, policy, null, { ended: { _tag: "Snoozed", until: started + deployPatience } })
+  if (isNewer(served, row)) {
+    return conclude(core, running, policy, null, {
+      ended: { _tag: "Snoozed", until: started + deployPatience },
+      attempts: whenPostponed(row)
+    })
   }
   const codecs = codecsOf(served.task)
   const payload = codecs.payload.decode(row.payload, row.taskVersion)
@@ -222,7 +220,7 @@ const settlementOf = (
     case "Retry":
       return { _tag: "Retry", readyAt: next.readyAt, started, attempt: row.attempt + 1, attempts }
     case "Snooze":
-      return { _tag: "Retry", readyAt: next.readyAt, started, attempt: row.attempt, attempts: row.attempts }
+      return { _tag: "Retry", readyAt: next.readyAt, started, attempt: row.attempt, attempts }
     case "Done":
       return {
         _tag: "Done",

@@ -1,8 +1,8 @@
 /**
  * Whether a run may have begun before it was claimed: only one that has not can miss its deadline.
  *
- * A run that is claimed again had begun, as far as anybody can tell, and so had a dead letter. It had not where its rate made it wait; then the claim
- * that was put back is noted in place of the attempts that there are none of, and holds only for the very next claim.
+ * A run that is claimed again had begun, as far as anybody can tell, and so had a dead letter. It had not where its rate made it wait, or where it was left to
+ * a node that knows its version; then the claim that was put back is noted in place of the attempts that there are none of, and holds only for the very next claim.
  */
 import { parseJson } from "../internal/json.ts"
 import type * as JobStore from "../JobStore.ts"

@@ -13,6 +13,7 @@ import { type Core, lanesOf, now, waitFor } from "./core.ts"
 import { followEnded } from "./following.ts"
 import type { Lease } from "./heartbeat.ts"
 import { moment } from "./moment.ts"
+import * as Newer from "./newer.ts"
 import * as Rationing from "./rationing.ts"
 
 export const worker = (
@@ -24,21 +25,23 @@ export const worker = (
   const lanes = lanesOf(core.served, name)
   const { settings, store } = core
   const ration = Rationing.make(core)
+  const newer = Newer.make(core)
 
   /** Each try asks anew: what held before an outage does not hold after it. */
   const claim = Effect.fnUntraced(function*(limit: number) {
-    const request = { node: core.node, lanes }
     yield* core.keepTime
     let asked = moment(core.clock)
+    const upTo = newer.upTo(asked)
+    const request = { node: core.node, lanes, upTo }
     if (!lease.holds(asked)) {
       // An idle node renews no lease only to find nothing to do.
       const { next } = yield* store.claim({ ...request, limit: 0, now: asked.at })
-      if (next === null || next > asked.at) return { asked, runs: [], next }
+      if (next === null || next > asked.at) return { asked, upTo, runs: [], next }
       yield* lease.secure
       asked = moment(core.clock)
     }
     const answer = yield* Effect.tapError(store.claim({ ...request, limit, now: asked.at }), () => lease.doubt)
-    return { asked, ...answer }
+    return { asked, upTo, ...answer }
   })
 
   /** Claims up to so many runs, starts them, and answers when to look again. */
@@ -48,17 +51,24 @@ export const worker = (
     used: (n: number) => void
   ) {
     wake.closeUnsafe() // before claiming, or what becomes ready meanwhile is missed
-    const { asked, next, runs } = yield* restore(core.outage.observe(claim(slots)))
+    const { asked, next, runs, upTo } = yield* restore(core.outage.observe(claim(slots)))
     used(runs.length)
     if (runs.length === 0) return next
     core.holdWake.openUnsafe()
     const received = moment(core.clock)
-    const giveUp = (at: number): void => {
-      for (const row of runs) handBack(row, at)
+    if (!lease.covers(asked, received)) {
+      for (const row of runs) handBack(row, received.at)
+      return next
     }
-    const rationed = lease.covers(asked, received)
-      ? yield* Effect.onInterrupt(restore(ration(runs)), () => Effect.sync(() => giveUp(received.at)))
-      : []
+    const known: Array<JobStore.RunRow> = []
+    for (const row of runs) {
+      if (newer.isLeft(row, upTo, received)) leave(row, received.at)
+      else known.push(row)
+    }
+    const giveUp = (at: number): void => {
+      for (const row of known) handBack(row, at)
+    }
+    const rationed = yield* Effect.onInterrupt(restore(ration(known)), () => Effect.sync(() => giveUp(received.at)))
     // The store may have taken its time to say what the rates have left, too.
     const answered = moment(core.clock)
     const { at } = answered
@@ -82,8 +92,8 @@ export const worker = (
     })
   }
 
-  /** It goes back to wait: an attempt that does not count, and none that has started. */
-  const postpone = (row: JobStore.RunRow, readyAt: number, at: number): void => {
+  /** It goes back until an instant: an attempt that does not count, and none that has started. */
+  const putBack = (row: JobStore.RunRow, readyAt: number, recorded: () => void): void => {
     const { attempt, fence, id, started } = row
     const attempts = whenPostponed(row)
     core.settler.submit({
@@ -91,12 +101,23 @@ export const worker = (
       settlement: { run: id, fence, next: { _tag: "Retry", readyAt, started, attempt, attempts }, follow: [] },
       recorded: (answer) => {
         if (answer === "cancelled") tellEnded(row)
-        else core.events.publish(at, { _tag: "RunPostponed", ...ofRun(row), readyAt: DateTime.makeUnsafe(readyAt) })
+        else recorded()
         // It has given back its places.
         wake.openUnsafe()
       }
     })
   }
+
+  const postpone = (row: JobStore.RunRow, readyAt: number, at: number): void =>
+    putBack(row, readyAt, () => {
+      core.events.publish(at, { _tag: "RunPostponed", ...ofRun(row), readyAt: DateTime.makeUnsafe(readyAt) })
+    })
+
+  /** To the place in the queue where it stood. */
+  const leave = (row: JobStore.RunRow, at: number): void =>
+    putBack(row, Math.min(at, row.readyAt ?? row.planned), () => {
+      core.events.publish(at, { _tag: "RunReleased", ...ofRun(row) })
+    })
 
   const handBack = (row: JobStore.RunRow, at: number): void =>
     core.settler.submit({
@@ -133,7 +154,8 @@ export const worker = (
 
   return Effect.forever(Effect.gen(function*() {
     const next = yield* core.outage.insist(round)
-    const alarm = next === null ? Infinity : next - (yield* now)
+    const due = next === null ? Infinity : next - (yield* now)
+    const alarm = Math.min(due, newer.again(moment(core.clock)))
     if (alarm > 0) yield* waitFor(wake, Math.min(alarm, settings.reread, settings.poll))
   }))
 }

@@ -142,9 +142,102 @@ describe("payloads of newer versions", () => {
       yield* old.close
       yield* fresh.scheduler.resumeNode
       yield* TestClock.adjust("6 seconds")
-      assert.deepStrictEqual(log, [{ first: "Ada", last: "Lovelace" }, grace, grace])
+      assert.deepStrictEqual(log, [grace, grace, { first: "Ada", last: "Lovelace" }])
       const [run] = yield* fresh.scheduler.runs({ ids: ["r"] })
       assert.deepStrictEqual([run?.outcome, run?.attempts], ["succeeded", 1])
+      yield* fresh.close
+    })
+  })
+
+  const grace = { first: "Grace", last: "Hopper" }
+
+  /** Older nodes, which look first whenever something is ready, and a newer one. */
+  const among = Effect.fnUntraced(function*(store: JobStore.Service, log: Array<unknown>) {
+    const older = yield* Effect.forEach([1, 2, 3], () => start(store, Greet1, log))
+    const fresh = yield* start(store, Greet2, log)
+    return { older, fresh, close: Effect.forEach([...older, fresh], ({ close }) => close, { discard: true }) }
+  })
+
+  it.effect("are run at once by an idle node that knows them, whoever looks first", () => {
+    const log: Array<unknown> = []
+    return Effect.gen(function*() {
+      const { close, fresh } = yield* among(yield* MemoryJobStore.make(), log)
+      yield* fresh.scheduler.schedule(Greet2, { id: "a", payload: grace, trigger: Trigger.interval("1 second") })
+      for (let n = 1; n <= 30; n++) {
+        yield* TestClock.adjust("1 second")
+        assert.strictEqual(log.length, n)
+      }
+      yield* close
+    })
+  })
+
+  it.effect("wait in their place for a node that knows them, and do not miss a deadline by being looked at", () => {
+    const log: Array<unknown> = []
+    return Effect.gen(function*() {
+      const store = yield* MemoryJobStore.make()
+      const { close, fresh, older } = yield* among(store, log)
+      yield* fresh.scheduler.pauseNode
+      yield* fresh.scheduler.enqueue(Greet2, { id: "r", payload: grace, misfireGrace: "20 seconds" })
+      yield* TestClock.adjust("4 seconds")
+      const [left] = yield* store.runs({ ids: ["r"], limit: 1 })
+      assert.deepStrictEqual([left?.state, left?.orderAt, left?.attempt], ["ready", 0, 0])
+      yield* TestClock.adjust("2 seconds")
+      const [away] = yield* store.runs({ ids: ["r"], limit: 1 })
+      assert.deepStrictEqual([away?.state, away?.readyAt, away?.attempt], ["waiting", 10_000, 0])
+      yield* fresh.scheduler.resumeNode
+      yield* TestClock.adjust("4 seconds")
+      assert.deepStrictEqual(log, [grace])
+      // One that nobody takes for too long is too late, however often it was claimed meanwhile.
+      yield* fresh.scheduler.pauseNode
+      yield* fresh.scheduler.enqueue(Greet2, { id: "late", payload: grace, misfireGrace: "12 seconds" })
+      yield* TestClock.adjust("1 minute")
+      const [late] = yield* older[0]!.scheduler.runs({ ids: ["late"] })
+      assert.strictEqual(late?.outcome, "deadlineMissed")
+      yield* close
+    })
+  })
+
+  it.effect("stand in nobody's way for long: neither in the queue nor under a limit, and cost little", () => {
+    const log: Array<unknown> = []
+    return Effect.gen(function*() {
+      const memory = yield* MemoryJobStore.make()
+      let claims = 0
+      const store = withVerbs(memory, ({ claim }) => ({ claim: (request) => (claims++, claim(request)) }))
+      const fresh = yield* start(store, Greet2, log, { paused: true })
+      for (let n = 0; n < 30; n++) yield* fresh.scheduler.enqueue(Greet2, { payload: grace, concurrency: { task: 2 } })
+      yield* fresh.close
+      const old = yield* start(store, Greet1, log)
+      yield* turns
+      yield* old.scheduler.enqueue(Greet1, { ...ada, id: "free" })
+      yield* old.scheduler.enqueue(Greet1, { ...ada, id: "limited", concurrency: { task: 2 } })
+      yield* turns
+      assert.deepStrictEqual(log.splice(0), [ada.payload])
+      yield* TestClock.adjust("6 seconds")
+      assert.deepStrictEqual(log.splice(0), [ada.payload])
+      claims = 0
+      yield* TestClock.adjust("1 hour")
+      assert.isBelow(claims, 3 * 3_600)
+      assert.strictEqual((yield* old.scheduler.runs({ going: true })).length, 30)
+      yield* old.close
+    })
+  })
+
+  it.effect("are put off as well where a store hands them out all the same", () => {
+    const log: Array<unknown> = []
+    return Effect.gen(function*() {
+      let claims = 0
+      const store = withVerbs(yield* MemoryJobStore.make(), ({ claim }) => ({
+        claim: (request) => (claims++, claim({ ...request, upTo: undefined }))
+      }))
+      const fresh = yield* start(store, Greet2, log, { paused: true })
+      yield* fresh.scheduler.enqueue(Greet2, { payload: grace })
+      const old = yield* start(store, Greet1, log)
+      yield* TestClock.adjust("1 minute")
+      assert.isBelow(claims, 60)
+      yield* old.close
+      yield* fresh.scheduler.resumeNode
+      yield* TestClock.adjust("5 seconds")
+      assert.deepStrictEqual(log, [grace])
       yield* fresh.close
     })
   })

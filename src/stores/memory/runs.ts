@@ -32,7 +32,8 @@ export class Runs {
   /** Those that are going, and those that are remembered. */
   private readonly byId = new Map<string, RunEntry>()
   private readonly families = new Incarnations<Family>()
-  private readonly lanes = new Map<string, Heap<RunEntry>>()
+  /** The queues of each lane, by the version of the payloads. */
+  private readonly lanes = new Map<string, Map<number, Heap<RunEntry>>>()
   private readonly waiting = new Heap<RunEntry>(({ row }) => row.readyAt!, hasLesserId)
   private readonly held = new Map<string, Set<RunEntry>>()
   private readonly uniqueKeys = new Map<string, RunEntry>()
@@ -88,15 +89,20 @@ export class Runs {
   claim(request: {
     readonly node: string
     readonly lanes: ReadonlyArray<string>
+    readonly upTo?: ReadonlyMap<string, number> | undefined
     readonly limit: number
     readonly now: number
   }): { readonly runs: Array<RunRow>; readonly next: number | null } {
-    const { limit, node, now } = request
+    const { limit, node, now, upTo } = request
     for (let run = this.waiting.first; run !== undefined && run.row.readyAt! <= now; run = this.waiting.first) {
       this.exit(run)
       this.admit(run, now, run.row.readyAt!)
     }
-    const queues = request.lanes.map((lane) => this.lanes.get(lane)).filter((queue) => queue !== undefined)
+    const queues: Array<Heap<RunEntry>> = []
+    for (const lane of request.lanes) {
+      const newest = upTo?.get(lane) ?? Infinity
+      for (const [version, queue] of this.lanes.get(lane) ?? []) if (version <= newest) queues.push(queue)
+    }
     const runs: Array<RunRow> = []
     while (runs.length < limit) {
       let first: RunEntry | undefined
@@ -210,7 +216,7 @@ export class Runs {
 
   /** All that are going, as their places have them. */
   private *going(): Generator<RunEntry> {
-    for (const queue of this.lanes.values()) yield* queue
+    for (const queues of this.lanes.values()) for (const queue of queues.values()) yield* queue
     for (const claims of this.held.values()) yield* claims
     for (const family of this.gated) yield* family.blocked!
     yield* this.waiting
@@ -334,10 +340,12 @@ export class Runs {
     if (run.family !== null && isAdmitted(run)) run.family.admitted++
     switch (row.state) {
       case "ready": {
-        let queue = this.lanes.get(row.lane)
+        let queues = this.lanes.get(row.lane)
+        if (queues === undefined) this.lanes.set(row.lane, queues = new Map())
+        let queue = queues.get(row.taskVersion)
         if (queue === undefined) {
-          this.lanes.set(
-            row.lane,
+          queues.set(
+            row.taskVersion,
             queue = new Heap<RunEntry>(({ row }) => row.orderAt!, hasLesserId)
           )
         }
@@ -365,7 +373,7 @@ export class Runs {
     if (run.family !== null && isAdmitted(run)) run.family.admitted--
     switch (row.state) {
       case "ready":
-        return this.lanes.get(row.lane)!.remove(run)
+        return this.lanes.get(row.lane)!.get(row.taskVersion)!.remove(run)
       case "waiting":
         return this.waiting.remove(run)
       case "blocked": {

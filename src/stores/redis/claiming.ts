@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
+import { passable } from "../versions.ts"
 import { type Database, script, Texts, type Verbs } from "./Database.ts"
 import { places, placesAdding, placesLettingIn } from "./places.ts"
 import { decodeAll, decodeRun, encodeRun } from "./rows.ts"
@@ -83,9 +84,19 @@ for _, id in ipairs(call('ZRANGEBYSCORE', waiting, '-inf', now, 'LIMIT', 0, 1000
   admit(id, run, now, run.readyAt)
 end
 
+-- the first run of a lane that is not newer than what is claimed; the newer ones before it stay where they are
+local passed = {}
 local function frontOf(lane)
-  local first = call('ZRANGE', ready(lane), 0, 0, 'WITHSCORES')
-  return first[1] and { id = first[1], at = tonumber(first[2]), lane = lane }
+  local newest, at = request.upTo and request.upTo[lane], passed[lane] or 0
+  while at <= request.passable do
+    local first = call('ZRANGE', ready(lane), at, at, 'WITHSCORES')
+    if not first[1] then return nil end
+    if not newest or (load(first[1]).taskVersion or 1) <= newest then
+      return { id = first[1], at = tonumber(first[2]), lane = lane }
+    end
+    at = at + 1
+    passed[lane] = at
+  end
 end
 local fronts, isWork = {}, false
 for n, lane in ipairs(request.lanes) do
@@ -134,9 +145,18 @@ export const make = (db: Database): Verbs<"enqueue" | "revive" | "claim"> => ({
       (reply) => reply as ReadonlyArray<"revived" | "going" | "gone" | "duplicate">
     ),
 
-  claim: ({ lanes, limit, node, now }) =>
-    Effect.map(db.run("claim", claim, { node, limit, now, lanes: Array.from(new Set(lanes)) }), (reply) => ({
+  claim: ({ lanes, limit, node, now, upTo }) => {
+    const request = {
+      node,
+      limit,
+      now,
+      lanes: Array.from(new Set(lanes)),
+      upTo: upTo === undefined ? undefined : Object.fromEntries(upTo),
+      passable
+    }
+    return Effect.map(db.run("claim", claim, request), (reply) => ({
       runs: decodeAll(reply, 1, decodeRun),
       next: reply[0] === null ? null : Number(reply[0])
     }))
+  }
 })

@@ -100,6 +100,8 @@ interface RunHead {
   readonly job?: string | undefined
   readonly incarnation?: string | undefined
   readonly lane: string
+  /** What the body says, for claims; left out where there is one version only. */
+  readonly taskVersion?: number | undefined
   readonly planned: number
   readonly readyAt?: number | undefined
   readonly boost: number
@@ -142,6 +144,7 @@ export const encodeRun = (run: NewRun, texts: Texts) => {
     job: run.job ?? undefined,
     incarnation: run.incarnation ?? undefined,
     lane: run.lane,
+    taskVersion: run.taskVersion > 1 ? run.taskVersion : undefined,
     planned: run.planned,
     readyAt: run.readyAt ?? undefined,
     boost: run.boost,

@@ -7,8 +7,9 @@ import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import type { Fragment } from "effect/sql/Statement"
 import type { NewRun, RunRow, Service } from "../../JobStore.ts"
+import { passable } from "../versions.ts"
 import type { Admission } from "./admission.ts"
-import { type Database, forKeys, inOneStep, signal, type Sql, type Values, type Verbs } from "./Database.ts"
+import { type Database, forKeys, inOneStep, signal, type Sql, type Verbs } from "./Database.ts"
 import { Hints } from "./Hints.ts"
 import type { Replacements } from "./replacing.ts"
 import * as Table from "./Table.ts"
@@ -17,14 +18,30 @@ const ids = [Table.runs.of.id]
 const limitsRow = Table.pick(Table.runs, ["limits"])
 const dueRow = Table.pick(Table.runs, ["id", "readyAt", "boost", "limits"])
 
+/** A lane that is served, and the newest version that is claimed of it, if some are passed over. */
+interface Lane {
+  readonly name: string
+  readonly upTo: number | undefined
+}
+
+const lanesOf = ({ lanes, upTo }: Pick<Parameters<Service["claim"]>[0], "lanes" | "upTo">): ReadonlyArray<Lane> =>
+  Array.from(new Set(lanes), (name) => ({ name, upTo: upTo?.get(name) }))
+
+/** How many of a lane's first runs are claimed. */
+type Share = readonly [lane: Lane, share: number]
+
+/** One lane's share is whatever stands there, unless some are passed over. */
+const wholeOf = (lanes: ReadonlyArray<Lane>): Lane | undefined =>
+  lanes.length === 1 && lanes[0]!.upTo === undefined ? lanes[0] : undefined
+
+type Arrival = "added" | "duplicate"
+
 /** How many lanes one statement looks at; databases limit the parts of a union. */
 const lanesPerStatement = 100
-const inParts = (lanes: ReadonlyArray<string>) => Arr.chunksOf(Array.from(new Set(lanes)), lanesPerStatement)
+const inParts = (lanes: ReadonlyArray<Lane>) => Arr.chunksOf(lanes, lanesPerStatement)
 
 /** How many waiting runs one statement wakes; there may be many whose instant is the same. */
 const wokenPerStatement = 1000
-
-type Arrival = "added" | "duplicate"
 
 const instant = (value: unknown): number | null => value === null || value === undefined ? null : Number(value)
 
@@ -39,6 +56,7 @@ export const make = (
   const wanted = sql.literal(Table.names(Table.runs.columns, "r"))
   const none = sql.literal("")
   const place = sql.literal("r.lane, r.order_at, r.id")
+  const placeAndVersion = sql.literal("r.lane, r.order_at, r.id, r.task_version")
   const skipLocked = sql.literal(dialect.skipLocked)
   const laneOfShare = sql.literal("s.lane")
   const share = sql.literal("s.share")
@@ -117,7 +135,7 @@ export const make = (
   })
 
   /** The first in a lane's queue, in the order of its index. */
-  const head = (
+  const queue = (
     columns: Fragment,
     lane: string | Fragment,
     limit: number | Fragment,
@@ -127,40 +145,79 @@ export const make = (
     sql`SELECT ${columns} FROM ${runs} r WHERE r.ns = ${ns} AND r.lane = ${lane} AND r.order_at IS NOT NULL ${and}
         ORDER BY r.order_at, r.id LIMIT ${limit} ${lock}`
 
+  /** The first of those that are claimed. They are known to stand there: else this would look at all that are not. */
+  const head = (
+    columns: Fragment,
+    lane: Lane,
+    limit: number,
+    lock: Fragment = none,
+    and: Fragment = none
+  ): Fragment =>
+    queue(
+      columns,
+      lane.name,
+      limit,
+      lock,
+      lane.upTo === undefined ? and : sql`${and} AND r.task_version <= ${lane.upTo}`
+    )
+
+  /** The places of the first that are claimed, as far as a claim looks. */
+  const front = (lane: Lane, limit: number): Fragment =>
+    lane.upTo === undefined
+      ? queue(place, lane.name, limit)
+      : sql`SELECT lane, order_at, id FROM (${queue(placeAndVersion, lane.name, limit + passable)}) passing
+          WHERE task_version <= ${lane.upTo} ORDER BY order_at, id LIMIT ${limit}`
+
   /** Heads together; each has a name, which some databases ask for. */
   const heads = (parts: ReadonlyArray<Fragment>): Fragment =>
     union(parts.map((part, i) => sql`SELECT * FROM (${part}) ${sql.literal(`lane${i}`)}`))
 
   /** Whether a run of the lanes is ready. */
-  const isReady = (lanes: ReadonlyArray<string>): Sql<boolean> =>
+  const isReady = (lanes: ReadonlyArray<Lane>): Sql<boolean> =>
     Effect.map(
       Effect.forEach(
         inParts(lanes),
-        (part) => sql`SELECT 1 FROM (${heads(part.map((lane) => head(place, lane, 1)))}) heads LIMIT 1`.values
+        (part) => sql`SELECT 1 FROM (${heads(part.map((lane) => front(lane, 1)))}) heads LIMIT 1`.values
       ),
       (answers) => answers.some((rows) => rows.length > 0)
     )
 
   /** How many of the first runs stand in each lane. So many are locked, and no others, which somebody else could claim. */
-  const sharesOf = (lanes: ReadonlyArray<string>, limit: number): Fragment =>
+  const sharesOf = (lanes: ReadonlyArray<Lane>, limit: number): Fragment =>
     sql`SELECT lane, count(*) AS share FROM (SELECT lane FROM (${
-      heads(lanes.map((lane) => head(place, lane, limit)))
+      heads(lanes.map((lane) => front(lane, limit)))
     }) heads ORDER BY order_at, id LIMIT ${limit}) first GROUP BY lane`
 
-  const first = Effect.fnUntraced(function*(lanes: ReadonlyArray<string>, limit: number) {
-    const shares: ReadonlyArray<Values> = lanes.length === 1
-      ? [[lanes[0], limit]]
-      : yield* sql`${sharesOf(lanes, limit)}`.values
-    if (shares.length === 0) return []
+  const shares = (lanes: ReadonlyArray<Lane>, limit: number): Sql<ReadonlyArray<Share>> => {
+    const whole = wholeOf(lanes)
+    if (whole !== undefined) return Effect.succeed([[whole, limit]])
+    const named = new Map<unknown, Lane>(lanes.map((lane) => [lane.name, lane]))
+    return Effect.map(
+      sql`${sharesOf(lanes, limit)}`.values,
+      (rows) => rows.map(([name, share]): Share => [named.get(name)!, Number(share)])
+    )
+  }
+
+  /** The same as a condition where each share `s` is looked for. */
+  const upToOf = (lanes: ReadonlyArray<Lane>): Fragment => {
+    const bounds = lanes.flatMap(({ name, upTo }) => upTo === undefined ? [] : [sql`WHEN ${name} THEN ${upTo}`])
+    return bounds.length === 0
+      ? none
+      : sql`AND r.task_version <= CASE s.lane ${sql.join(" ", false)(bounds)} ELSE r.task_version END`
+  }
+
+  const taking = Effect.fnUntraced(function*(lanes: ReadonlyArray<Lane>, limit: number) {
+    const found = yield* shares(lanes, limit)
+    if (found.length === 0) return []
     const rows = yield* sql`SELECT * FROM (${
-      heads(shares.map(([lane, share]) => head(wanted, lane as string, Number(share), skipLocked)))
+      heads(found.map(([lane, share]) => head(wanted, lane, share, skipLocked)))
     }) heads ORDER BY order_at, id`.values
     return rows.map(Table.runs.decode)
   })
 
-  const candidates = (lanes: ReadonlyArray<string>, limit: number): Sql<ReadonlyArray<RunRow>> =>
+  const candidates = (lanes: ReadonlyArray<Lane>, limit: number): Sql<ReadonlyArray<RunRow>> =>
     Effect.map(
-      Effect.forEach(inParts(lanes), (part) => first(part, limit)),
+      Effect.forEach(inParts(lanes), (part) => taking(part, limit)),
       (parts) =>
         parts.length === 1
           ? parts[0]!
@@ -180,7 +237,7 @@ export const make = (
 
   /** Reads and locks, and then writes. */
   const takeInTurn = Effect.fnUntraced(
-    function*(lanes: ReadonlyArray<string>, limit: number, node: string, now: number) {
+    function*(lanes: ReadonlyArray<Lane>, limit: number, node: string, now: number) {
       const ready = yield* candidates(lanes, limit)
       yield* forKeys(
         db,
@@ -207,11 +264,12 @@ export const make = (
    * about `n`, which tells when the next waiting run comes.
    */
   const takeAtOnce = Effect.fnUntraced(
-    function*(lanes: ReadonlyArray<string>, limit: number, node: string, now: number, and: Fragment = none) {
-      const taken = lanes.length === 1
-        ? head(place, lanes[0]!, limit, skipLocked, and)
+    function*(lanes: ReadonlyArray<Lane>, limit: number, node: string, now: number, and: Fragment = none) {
+      const whole = wholeOf(lanes)
+      const taken = whole !== undefined
+        ? head(place, whole, limit, skipLocked, and)
         : sql`SELECT first.* FROM (${sharesOf(lanes, limit)}) s CROSS JOIN LATERAL (${
-          head(place, laneOfShare, share, skipLocked, and)
+          queue(place, laneOfShare, share, skipLocked, sql`${and} ${upToOf(lanes)}`)
         }) first`
       // materialised, for a join might carry out a subquery again and again, and each time lock other runs; and an array with the namespace
       // beside it, so that each of the runs is looked up in the index however many there might have been, or have the namespace. What is joined to
@@ -233,7 +291,7 @@ export const make = (
 
   const claim = Effect.fnUntraced(function*(request: Parameters<Service["claim"]>[0]) {
     const { limit, node, now } = request
-    const lanes = Array.from(new Set(request.lanes))
+    const lanes = lanesOf(request)
     if (lanes.length === 0) return { runs: [], next: yield* rouse(now) }
     if (!dialect.updateYields || lanes.length > lanesPerStatement) {
       const next = yield* rouse(now)
@@ -246,7 +304,7 @@ export const make = (
     return { runs: (yield* takeAtOnce(lanes, limit, node, now)).runs, next }
   })
 
-  const look = Effect.fnUntraced(function*(lanes: ReadonlyArray<string>, now: number) {
+  const look = Effect.fnUntraced(function*(lanes: ReadonlyArray<Lane>, now: number) {
     const next = yield* rouse(now)
     return { runs: [], next: (yield* isReady(lanes)) ? now : next }
   })
@@ -258,6 +316,6 @@ export const make = (
       if (!admission.isOneStep(runs)) return db.transaction(step)
       return inOneStep(db, step, runs.length === 1 ? enqueueAlone(runs[0]!, now) : step)
     },
-    claim: (request) => inOneStep(db, request.limit > 0 ? claim(request) : look(request.lanes, request.now))
+    claim: (request) => inOneStep(db, request.limit > 0 ? claim(request) : look(lanesOf(request), request.now))
   }
 }

@@ -1,6 +1,6 @@
 /** Adding runs and claiming them. */
 import * as assert from "node:assert/strict"
-import { chapter, claim, has, idsOf, lane, runOf } from "./case.ts"
+import { chapter, claim, has, idsOf, lane, runOf, runsOf } from "./case.ts"
 import { at, done, release, retry, run } from "./rows.ts"
 
 const keyed = (id: string) => run(id, { uniqueKey: "k" })
@@ -151,6 +151,51 @@ export const queueing = chapter("enqueue and claim", {
     assert.deepEqual(yield* store.beat({ id: "n1", host: "h", pid: 1, expiresAt: at(1000) }), [])
     assert.deepEqual(idsOf(yield* claim(store, at(150))), ["waiting"])
     assert.deepEqual(yield* look(150), { runs: [], next: at(200) })
+  },
+
+  "what is newer than asked for is left where it stands, and what stands behind it is claimed": function*(store) {
+    const newer = { taskVersion: 3 }
+    yield* store.enqueue({
+      runs: [
+        run("a", { ...newer, planned: at(0) }),
+        run("b", { planned: at(1) }),
+        run("c", { taskVersion: 2, planned: at(2) }),
+        run("d", { ...newer, planned: at(3) }),
+        run("e", { planned: at(4) }),
+        run("f", { ...newer, lane: "x/A", planned: at(5) }),
+        run("g", { ...newer, readyAt: at(10) })
+      ],
+      now: at(5)
+    })
+    const serve = (lanes: ReadonlyArray<string>, version: number, limit: number) =>
+      store.claim({ node: "n1", lanes, upTo: new Map([[lane, version]]), limit, now: at(20) })
+    // what a lane holds of another one's says nothing
+    assert.deepEqual(idsOf((yield* serve([lane, "x/A"], 1, 2)).runs), ["b", "e"])
+    assert.deepEqual(idsOf((yield* serve([lane, "x/A"], 1, 2)).runs), ["f"])
+    assert.deepEqual(yield* serve([lane], 1, 9), { runs: [], next: null })
+    assert.deepEqual(idsOf((yield* serve([lane], 2, 9)).runs), ["c"])
+    const [a, d, g] = yield* runsOf(store, "a", "d", "g")
+    for (const left of [a, d, g]) has(left!, { state: "ready", fence: 0, node: null })
+    assert.deepEqual([a!.orderAt, d!.orderAt, g!.orderAt], [at(0), at(3), at(10)])
+    assert.deepEqual(idsOf((yield* serve([lane], 3, 1)).runs), ["a"])
+    assert.deepEqual(idsOf(yield* claim(store, at(20))), ["d", "g"])
+  },
+
+  "what is newer than asked for is no work": function*(store) {
+    const look = (now: number, version: number) =>
+      store.claim({ node: "n1", lanes: ["x/A", lane], upTo: new Map([[lane, version]]), limit: 0, now: at(now) })
+    const newer = run("a", { taskVersion: 2 })
+    yield* store.enqueue({ runs: [newer, run("b", { readyAt: at(100) })], now: at(0) })
+    assert.deepEqual(yield* look(0, 1), { runs: [], next: at(100) })
+    assert.deepEqual(yield* look(0, 2), { runs: [], next: at(0) })
+    assert.deepEqual(yield* look(100, 1), { runs: [], next: at(100) })
+  },
+
+  "behind a thousand that are newer than asked for others are found": function*(store) {
+    const runs = Array.from({ length: 1000 }, (_, i) => run(`newer${i}`, { taskVersion: 2 }))
+    const serve = store.claim({ node: "n1", lanes: [lane], upTo: new Map([[lane, 1]]), limit: 2, now: at(9) })
+    yield* store.enqueue({ runs: [...runs, run("a", { planned: at(1) }), run("b", { planned: at(2) })], now: at(9) })
+    assert.deepEqual(idsOf((yield* serve).runs), ["a", "b"])
   },
 
   "the fence grows with each claim": function*(store) {

@@ -114,6 +114,7 @@ export const walk = (
         incarnation: job === null ? null : rows.jobs.find(({ id }) => id === job)?.incarnation ?? "none",
         planned: now - some(200),
         lane: choices.pick(lanes),
+        taskVersion: choices.pick([1, 1, 2, 3]),
         readyAt: choices.percent(20) ? now + some(400) - 100 : null,
         boost: choices.pick([0, 0, 0, 150]),
         serial: job === null ? null : serialOf(job),
@@ -308,6 +309,10 @@ export const walk = (
             const request = {
               node: choices.pick(nodes),
               lanes: choices.some(lanes, 80),
+              upTo: choices.pick([
+                undefined,
+                new Map(choices.some(lanes, 60).map((lane) => [lane, choices.pick([1, 2])]))
+              ]),
               limit: choices.below(5),
               now
             }
@@ -319,7 +324,9 @@ export const walk = (
                 .map(({ id }) => id)
             )
             const ready = rows.runs
-              .filter((run) => request.lanes.includes(run.lane))
+              .filter(({ lane, taskVersion }) =>
+                request.lanes.includes(lane) && taskVersion <= (request.upTo?.get(lane) ?? Infinity)
+              )
               .flatMap((run) => {
                 if (run.state === "ready") return [{ id: run.id, orderAt: run.orderAt! }]
                 if (run.limits.length > 0 && !woken.has(run.id)) return []

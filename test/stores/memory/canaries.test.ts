@@ -150,6 +150,21 @@ const canaries: Readonly<Record<string, Canary>> = {
       claim: (request) => store.claim({ ...request, lanes: ["x/A", "x/B", "x/C", "default/Task"] })
     })
   },
+  "claim takes what is newer than asked for": {
+    chapter: "enqueue and claim",
+    broken: (store) => ({ claim: (request) => store.claim({ ...request, upTo: undefined }) })
+  },
+  "claim leaves what is of the very version that is asked for": {
+    chapter: "enqueue and claim",
+    broken: (store) => ({
+      claim: ({ upTo, ...request }) =>
+        store.claim(
+          upTo === undefined
+            ? request
+            : { ...request, upTo: new Map(Array.from(upTo, ([lane, version]) => [lane, version - 1])) }
+        )
+    })
+  },
   "claim forgets the order": {
     chapter: "enqueue and claim",
     broken: (store) => ({

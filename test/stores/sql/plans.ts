@@ -93,6 +93,12 @@ export const verbs: Readonly<Record<string, Ask>> = {
   "enqueue one": (store) => store.enqueue({ now: at(0), runs: [run("one", { uniqueKey: "k3" })] }),
   claim: (store) => store.claim({ node: "n1", lanes, limit: 20, now: at(900) }),
   "claim from one lane": (store) => store.claim({ node: "n1", lanes: ["default/T1"], limit: 20, now: at(900) }),
+  "claim what is not newer": (store) =>
+    store.claim({ node: "n1", lanes, upTo: new Map([["default/T0", 1]]), limit: 20, now: at(900) }),
+  "claim what is not newer from one lane": (store) =>
+    store.claim({ node: "n1", lanes: ["default/T3"], upTo: new Map([["default/T3", 1]]), limit: 20, now: at(900) }),
+  "claim nothing, where all is newer": (store) =>
+    store.claim({ node: "n1", lanes, upTo: new Map(lanes.map((lane) => [lane, 0])), limit: 20, now: at(900) }),
   "claim nothing": (store) => store.claim({ node: "n1", lanes, limit: 0, now: at(950) }),
   settle: (store) =>
     store.settle({

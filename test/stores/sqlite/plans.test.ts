@@ -34,7 +34,7 @@ const plansOf = <A, E, R>(verb: Effect.Effect<A, E, R>) =>
 const isSlow = (step: string): boolean => /SCAN (?!.*(VALUES CLAUSE|CONSTANT ROW))/.test(step) && !derived.test(step)
 
 /** Steps over what a subquery has narrowed down already. */
-const derived = /SCAN (k|g|n|heads|first|lane\d+|queue\d+|\(subquery-\d+\))( LEFT-JOIN)?$/
+const derived = /SCAN (k|n|heads|first|passing|lane\d+|queue\d+|\(subquery-\d+\))( LEFT-JOIN)?$/
 
 const jobs = Array.from({ length: 5 }, (_, i) => job(`j${i}`))
 const lanes = ["default/Task", "default/Other", "process/Task"]
@@ -61,6 +61,8 @@ const verbs: Record<string, (store: Service) => Effect.Effect<unknown, unknown>>
     }),
   enqueue: (store) => store.enqueue({ now: at(0), runs: [run("new", { uniqueKey: "k2" })] }),
   claim: (store) => store.claim({ node: "n1", lanes, limit: 2, now: at(9000) }),
+  "claim what is not newer": (store) =>
+    store.claim({ node: "n1", lanes, upTo: new Map([["default/Task", 1]]), limit: 2, now: at(9000) }),
   settle: (store) =>
     store.settle({
       now: at(9000),
