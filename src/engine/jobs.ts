@@ -4,6 +4,7 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
+import { encodePause } from "../Job.ts"
 import type * as JobStore from "../JobStore.ts"
 import { InvalidOption, JobConflict, type StoreError } from "../SchedulerError.ts"
 import type * as Task from "../Task.ts"
@@ -178,17 +179,24 @@ const decideQuarantine = (core: Core, row: JobStore.JobRow, successor: Trigger.T
   return { cursor, verdicts, runs: [], cancel: null }
 }
 
+/** Decides what came due of a job under a trigger that it will not have any more. */
+const decideLast = (core: Core, row: JobStore.JobRow, successor: Trigger.Trigger, at: number) => {
+  if (row.state === "quarantined") return Effect.succeed(decideQuarantine(core, row, successor, at))
+  if (row.state !== "active") return Effect.succeed(decidePause(core, row, at))
+  const readable = read(core, row)
+  if (Result.isSuccess(readable)) return decidePast(core, row, at)
+  // Nobody has come to put it into quarantine, or to plan it who can read it: nobody can any more.
+  const pause = encodePause({ reason: readable.failure.reason, by: "effect-scheduler" })
+  return Effect.succeed(decideQuarantine(core, { ...row, pause }, successor, at))
+}
+
 /** Gives a job another definition; equal ones write nothing. */
 export const redefine = Effect.fnUntraced(
   function*(core: Core, stored: JobStore.JobRow, defined: Defined, trigger: Trigger.Trigger, at: number) {
     const same = (Object.keys(defined) as Array<keyof Defined>).every((key) => stored[key] === defined[key])
     if (same && stored.state !== "quarantined") return undefined
     const keepsTrigger = stored.trigger === defined.trigger
-    const past = keepsTrigger || stored.state === "active"
-      ? yield* decidePast(core, stored, at)
-      : stored.state === "quarantined"
-      ? decideQuarantine(core, stored, trigger, at)
-      : decidePause(core, stored, at)
+    const past = yield* (keepsTrigger ? decidePast(core, stored, at) : decideLast(core, stored, trigger, at))
     const changed: JobStore.JobRow = { ...stored, ...definedOf(defined), cursor: past.cursor }
     const row: JobStore.JobRow = { ...changed, overrides: forgiving(changed, at) }
     const event = { _tag: "JobUpdated", job: stored.id } as const

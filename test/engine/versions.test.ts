@@ -122,6 +122,25 @@ describe("payloads of older versions", () => {
   })
 })
 
+it.effect("what a node cannot read came due, and is not lost when that node gives the job another trigger", () =>
+  Effect.gen(function*() {
+    const store = yield* MemoryJobStore.make()
+    const one = yield* start(store, Greet1, [], { paused: true })
+    yield* one.scheduler.schedule(Greet1, { id: "short", payload: { name: "Ada" }, trigger: hourly })
+    yield* one.close
+    yield* TestClock.adjust("3 hours")
+    const two = yield* start(store, Greet2, [], { paused: true })
+    const trigger = Trigger.interval("2 hours")
+    yield* two.scheduler.schedule(Greet2, { id: "short", payload: { first: "Ada", last: "L" }, trigger })
+    const [verdict, ...others] = yield* store.verdicts({ job: "short", limit: 9 })
+    assert.deepStrictEqual(others, [])
+    const { count, from, kind, note, reason, to } = verdict!
+    assert.deepStrictEqual([kind, reason, from, to, count], ["skipped", "quarantined", null, 3 * 3_600_000, 3])
+    assert.include(note, "no last name in Ada")
+    assert.strictEqual((yield* two.scheduler.get("short")).next?.epochMilliseconds, 5 * 3_600_000)
+    yield* two.close
+  }))
+
 describe("payloads of newer versions", () => {
   it.effect("are left to a node that knows them: planned on time, not run, not quarantined, no attempt lost", () => {
     const log: Array<unknown> = []
