@@ -8,17 +8,20 @@ import { cancelling } from "./actors/cancelling.ts"
 import { completing } from "./actors/completing.ts"
 import { declaring } from "./actors/declaring.ts"
 import { deploying } from "./actors/deploying.ts"
+import { hanging } from "./actors/hanging.ts"
 import { managing } from "./actors/managing.ts"
 import { redriving } from "./actors/redriving.ts"
+import { remembering } from "./actors/remembering.ts"
+import { repairing } from "./actors/repairing.ts"
 import { requesting } from "./actors/requesting.ts"
 import { snoozing } from "./actors/snoozing.ts"
-import { simulate } from "./simulation.ts"
+import { type Options, simulate } from "./simulation.ts"
 import type { Actor } from "./stage.ts"
 
 type Break = (store: JobStore.Service) => Partial<JobStore.Service>
 
-interface Canary {
-  readonly broken: Break
+interface Canary extends Pick<Options, "storeTimeout"> {
+  readonly broken?: Break
   readonly says: RegExp
   /** Who must take part for it to show. */
   readonly actors?: ReadonlyArray<Actor>
@@ -238,6 +241,73 @@ const canaries: Readonly<Record<string, Canary>> = {
       enqueue: (request) => store.enqueue({ ...request, runs: request.runs.map((run) => ({ ...run, taskVersion: 2 })) })
     })
   },
+  "who knows only an older version is given what is newer": {
+    says: /does not know the version of/,
+    actors: [deploying],
+    broken: (store) => ({ claim: (request) => store.claim({ ...request, upTo: undefined }) })
+  },
+  "fewer runs are remembered than a task says": {
+    actors: [remembering],
+    says: /is one of the 4 newest/,
+    broken: (store) => ({
+      sweep: ({ keep = [], ...request }) =>
+        store.sweep({ ...request, keep: keep.map(({ count, task }) => ({ task, count: count - 1 })) })
+    })
+  },
+  "more runs are remembered than a task says": {
+    actors: [remembering],
+    says: /runs are remembered at .* of a task that remembers 4/,
+    broken: (store) => ({ sweep: (request) => store.sweep({ ...request, keep: [] }) })
+  },
+  "what can be read is put into quarantine": {
+    actors: [repairing],
+    says: /is put into quarantine, and can be read/,
+    broken: (store) => ({
+      due: (request) =>
+        Effect.map(store.due(request), ({ jobs, next }) => ({
+          next,
+          jobs: jobs.map((due) => ({ ...due, job: { ...due.job, payload: "{}" } }))
+        }))
+    })
+  },
+  "who is let out of quarantine is where they would be without it": {
+    actors: [repairing],
+    says: /has 0 verdicts/,
+    broken: (store) => ({
+      commit: (request) =>
+        Effect.flatMap(
+          Effect.forEach(request.changes, (change) =>
+            Effect.map(store.jobs({ ids: [change.job], limit: 1 }), ([job]) =>
+              job?.state === "quarantined" && change.update._tag === "Replace"
+                ? { ...change, update: { ...change.update, row: { ...change.update.row, cursor: request.now } } }
+                : change)),
+          (changes) =>
+            store.commit({ ...request, changes })
+        )
+    })
+  },
+  "nobody is let out of quarantine": {
+    actors: [repairing],
+    says: /is quarantined at the end/,
+    broken: (store) => ({
+      commit: (request) =>
+        Effect.flatMap(store.jobs({ state: "quarantined", limit: 100 }), (jobs) => {
+          const isIn = ({ job }: JobStore.Change) => jobs.some(({ id }) => id === job)
+          return Effect.map(
+            store.commit({ ...request, changes: request.changes.filter((change) => !isIn(change)) }),
+            (answers) => {
+              const others = [...answers]
+              return request.changes.map((change) => isIn(change) ? "ok" : others.shift()!)
+            }
+          )
+        })
+    })
+  },
+  "nobody gives up what is never answered": {
+    actors: [hanging],
+    says: /never returned|free slots|at the end/,
+    storeTimeout: Infinity
+  },
   "atMostOnce is forgotten": {
     says: /atMostOnce/,
     broken: (store) => ({
@@ -259,7 +329,7 @@ const canaries: Readonly<Record<string, Canary>> = {
 const patience = 20
 
 describe("canaries", () => {
-  for (const [name, { actors = [], broken, says }] of Object.entries(canaries)) {
+  for (const [name, { actors = [], broken = () => ({}), says, storeTimeout }] of Object.entries(canaries)) {
     it.effect(name, () =>
       Effect.gen(function*() {
         for (let n = 1; n <= patience; n++) {
@@ -267,6 +337,7 @@ describe("canaries", () => {
             seed: `canary ${n}`,
             minutes: 30,
             actors,
+            storeTimeout,
             broken: (store) => ({ ...store, ...broken(store) })
           })
           if (violations.some((violation) => says.test(violation))) return

@@ -29,8 +29,11 @@ export class Census {
         for (const { kind, reason } of verdicts) this.count(`verdict: ${kind} (${reason})`)
         return runs.forEach((run) => this.added(run))
       }
-      case "swept":
-        return this.count("run: forgotten", happening.rows.length)
+      case "swept": {
+        const { now, rows } = happening
+        this.count("run: forgotten", rows.length)
+        return this.count("run: forgotten for newer ones", rows.filter(({ expiresAt }) => expiresAt! > now).length)
+      }
       case "enqueued":
         return this.added(happening.run)
       case "settled": {

@@ -12,8 +12,10 @@ import { forgotten } from "./watches/forgotten.ts"
 import { keys } from "./watches/keys.ts"
 import { payloads } from "./watches/payloads.ts"
 import { places } from "./watches/places.ts"
+import { quarantine } from "./watches/quarantine.ts"
 import { rates } from "./watches/rates.ts"
 import { redriven } from "./watches/redriven.ts"
+import { versions } from "./watches/versions.ts"
 import { waits } from "./watches/waits.ts"
 import type { Scene, Watch } from "./watches/watch.ts"
 import { writes } from "./watches/writes.ts"
@@ -83,9 +85,20 @@ export class Checker {
   constructor(enumerate: Enumerate, stored: Scene["stored"]) {
     this.enumerate = enumerate
     const scene: Scene = { fail: (violation) => this.fail(violation), runs: this.runs, stored }
-    this.watches = [declared, failuresInARow, forgotten, keys, payloads, places, rates, redriven, waits, writes].map((
-      watch
-    ) => watch(scene))
+    this.watches = [
+      declared,
+      failuresInARow,
+      forgotten,
+      keys,
+      payloads,
+      places,
+      quarantine,
+      rates,
+      redriven,
+      versions,
+      waits,
+      writes
+    ].map((watch) => watch(scene))
   }
 
   see(happening: Happening, at: number): void {
@@ -391,6 +404,8 @@ export const describe = (happening: Happening): string => {
     case "left":
     case "crashed":
       return `${happening.node} ${happening._tag}`
+    case "joined":
+      return `${happening.node} joined with version ${happening.version}`
     case "healthy":
       return `${happening.node} healthy since ${happening.since}`
     case "stepped":
@@ -414,6 +429,9 @@ export const describe = (happening: Happening): string => {
       return `${happening.run} goes again, was ${happening.outcome}`
     case "asked":
       return `redrive ${happening.call} of ${happening.run ?? "all"} asked`
+    case "releasing":
+    case "released":
+      return `${happening._tag} ${happening.job}, ${happening.call}`
     case "redriven":
       return `redrive ${happening.call} of ${happening.run} returned`
     case "removed":

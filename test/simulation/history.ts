@@ -30,8 +30,13 @@ export type Happening =
   | { readonly _tag: "cancelled"; readonly runs: ReadonlyArray<string> }
   | { readonly _tag: "taken"; readonly runs: ReadonlyArray<string>; readonly abandoned: ReadonlyArray<string> }
   | { readonly _tag: "left"; readonly node: string; readonly abandoned: ReadonlyArray<string> }
-  /** Runs were forgotten: as they were then. */
-  | { readonly _tag: "swept"; readonly rows: ReadonlyArray<JobStore.RunRow>; readonly now: number }
+  /** Runs were forgotten: as they were then, and those that are remembered. */
+  | {
+    readonly _tag: "swept"
+    readonly rows: ReadonlyArray<JobStore.RunRow>
+    readonly kept: ReadonlyArray<JobStore.RunRow>
+    readonly now: number
+  }
   /** A rate was asked for starts. */
   | { readonly _tag: "granted"; readonly want: JobStore.Want; readonly granted: number }
   /** A run that was done goes again; `outcome` is what it had come to. */
@@ -53,10 +58,14 @@ export type Happening =
   | { readonly _tag: "snoozed"; readonly attempt: Attempt; readonly until: number }
   /** What a handler wrote in a transaction was committed, and with it the end of its run. */
   | { readonly _tag: "wrote"; readonly attempt: Attempt }
+  /** Somebody is about to let a job out of quarantine, and is told that it is. */
+  | { readonly _tag: "releasing" | "released"; readonly call: number; readonly job: string }
   /** A call of `redrive` returned. */
   | { readonly _tag: "redriven"; readonly call: number; readonly run: string }
   | { readonly _tag: "started"; readonly attempt: Attempt }
   | { readonly _tag: "ended"; readonly attempt: Attempt }
+  /** A node starts with a program of a version. */
+  | { readonly _tag: "joined"; readonly node: string; readonly version: number }
   | { readonly _tag: "crashed"; readonly node: string }
   /** The clock of the machine was set. */
   | { readonly _tag: "stepped"; readonly by: number }
@@ -139,9 +148,9 @@ export const recorded = (store: JobStore.Service, see: See): JobStore.Service =>
       Effect.suspend(() => {
         const before = select({})
         return told(store.sweep(request), () => {
-          const left = new Set(idsOf(select({})))
-          const rows = before.filter(({ id }) => !left.has(id))
-          if (rows.length > 0) see({ _tag: "swept", rows, now: request.now })
+          const kept = select({})
+          const left = new Set(idsOf(kept))
+          see({ _tag: "swept", rows: before.filter(({ id }) => !left.has(id)), kept, now: request.now })
         })
       }),
     take: (request) =>

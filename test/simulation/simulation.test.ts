@@ -1,7 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, References } from "effect"
 import { TestClock } from "effect/testing"
+import { hanging } from "./actors/hanging.ts"
 import { redriving } from "./actors/redriving.ts"
+import { remembering } from "./actors/remembering.ts"
+import { repairing } from "./actors/repairing.ts"
 import { setting } from "./actors/setting.ts"
 import { slowing } from "./actors/slowing.ts"
 import { everybody, simulate } from "./simulation.ts"
@@ -10,13 +13,16 @@ import type { Actor } from "./stage.ts"
 /** How many seeds: a few in every run of the tests, more when asked for. */
 const seeds = Number(process.env["SIMULATION_SEEDS"] ?? 2)
 const first = Number(process.env["SIMULATION_FIRST"] ?? 1)
+/** Who took part before others joined them. */
+const early = everybody.filter((actor) => ![hanging, remembering, repairing].includes(actor))
 /** Those that found a bug once, with those who took part then. */
 const once: ReadonlyArray<readonly [seed: number, actors: ReadonlyArray<Actor>]> = [
   [348, []],
   [10, [redriving]],
   [128, [redriving]],
   [1121, [setting, slowing]],
-  [3000, everybody]
+  [3000, early],
+  [5031, everybody]
 ]
 const minutes = Number(process.env["SIMULATION_MINUTES"] ?? 60)
 
@@ -36,7 +42,9 @@ const features = [
   "crashed",
   "granted",
   "job: paused for failures",
+  "job: quarantined",
   "redriven",
+  "released",
   "removed",
   "replaced",
   "requested",
@@ -46,6 +54,7 @@ const features = [
   "run: backfill",
   "run: continuation",
   "run: forgotten",
+  "run: forgotten for newer ones",
   "run: later",
   "run: limited twice",
   "run: manual",
@@ -60,6 +69,7 @@ const features = [
   "settled: failed",
   "settled: postponed",
   "settled: timedOut",
+  "settled: undecodable",
   "snoozed",
   "stepped",
   "taken: abandoned",
@@ -78,7 +88,7 @@ describe("simulation", () => {
   const all = Array.from({ length: seeds }, (_none, i) => [first + i, cast] as const)
   for (const [n, actors] of process.env["SIMULATION_FIRST"] === undefined ? [...all, ...once] : all) {
     const seed = `seed ${n}`
-    const others = actors === cast || actors === everybody
+    const others = actors === cast || actors === early || actors === everybody
       ? ""
       : `, ${actors.length === 0 ? "nobody else" : actors.map(({ name }) => name)}`
     it.effect(`${seed}${others}`, () =>

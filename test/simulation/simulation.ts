@@ -1,7 +1,7 @@
 /**
  * Some nodes on one store, jobs of all kinds, handlers of all moods, faults of all sorts: hours of it in a moment, determined by a seed.
  */
-import { Cause, Clock, Effect, Exit, Fiber, Layer, Random as EffectRandom, Scope } from "effect"
+import { Cause, Clock, type Duration, Effect, Exit, Fiber, Layer, Random as EffectRandom, Scope } from "effect"
 import { Executor, FiberExecutor, JobStore, MemoryJobStore, Run, Scheduler } from "effect-scheduler"
 import { TestClock } from "effect/testing"
 import { counting } from "../support/counting.ts"
@@ -11,15 +11,18 @@ import { cancelling } from "./actors/cancelling.ts"
 import { completing } from "./actors/completing.ts"
 import { declaring } from "./actors/declaring.ts"
 import { deploying, isNewer as isNewerOf, programs } from "./actors/deploying.ts"
+import { hanging } from "./actors/hanging.ts"
 import { managing } from "./actors/managing.ts"
 import { redriving } from "./actors/redriving.ts"
+import { Remembered, remembering } from "./actors/remembering.ts"
+import { mended, repairing } from "./actors/repairing.ts"
 import { requesting } from "./actors/requesting.ts"
 import { setting } from "./actors/setting.ts"
 import { slowing } from "./actors/slowing.ts"
 import { snoozing } from "./actors/snoozing.ts"
 import { Checker, describe } from "./checker.ts"
 import { type Happening, recorded } from "./history.ts"
-import { link, slowest, type Weather } from "./link.ts"
+import { link, longestSilence, slowest, type Weather } from "./link.ts"
 import { follow, policyOf } from "./policies.ts"
 import { random } from "./random.ts"
 import type { Actor, Call, Node, Stage } from "./stage.ts"
@@ -33,6 +36,8 @@ export interface Options {
   readonly actors?: ReadonlyArray<Actor>
   /** What a canary breaks. */
   readonly broken?: (store: JobStore.Service) => JobStore.Service
+  /** How long those who give up a call wait for it. */
+  readonly storeTimeout?: Duration.Input | undefined
 }
 
 export interface Report {
@@ -56,8 +61,11 @@ export const everybody: ReadonlyArray<Actor> = [
   completing,
   declaring,
   deploying,
+  hanging,
   managing,
   redriving,
+  remembering,
+  repairing,
   requesting,
   cancelling,
   setting,
@@ -66,7 +74,7 @@ export const everybody: ReadonlyArray<Actor> = [
 ]
 
 export const simulate = Effect.fnUntraced(function*(
-  { actors = everybody, broken = (store) => store, minutes, seed }: Options
+  { actors = everybody, broken = (store) => store, minutes, seed, storeTimeout = "10 seconds" }: Options
 ) {
   const choices = random(seed)
   const cast = actors.map((actor) => ({ actor, choices: choices.fork(actor.name) }))
@@ -123,21 +131,26 @@ export const simulate = Effect.fnUntraced(function*(
     const handler = handlerOf(() => node)
     // The last ones to start are the newest, and leave nothing to others.
     const isNewer = clock.currentTimeMillisUnsafe() >= end || isNewerOf(seed, count)
+    // Nobody can wait for ever for what is never answered.
+    const givesUp = actors.includes(hanging) && random(`${seed}/patience/${count}`).chance(0.6)
+    const options = givesUp ? { ...times, storeTimeout } : times
+    const common = [Work, Retried, Remembered] as const
     const program = isNewer
-      ? Scheduler.layer({ ...times, tasks: [Work, Retried, programs.newer] }).pipe(
-        Layer.provide(programs.newer.toLayer(handler))
+      ? Scheduler.layer({ ...options, tasks: [...common, programs.newer, mended.newer] }).pipe(
+        Layer.provide([programs.newer.toLayer(handler), mended.newer.toLayer(handler)])
       )
-      : Scheduler.layer({ ...times, tasks: [Work, Retried, programs.older] }).pipe(
-        Layer.provide(programs.older.toLayer(handler))
+      : Scheduler.layer({ ...options, tasks: [...common, programs.older, mended.older] }).pipe(
+        Layer.provide([programs.older.toLayer(handler), mended.older.toLayer(handler)])
       )
     const layer = program.pipe(
-      Layer.provide([Work.toLayer(handler), Retried.toLayer(handler)]),
+      Layer.provide([Work.toLayer(handler), Retried.toLayer(handler), Remembered.toLayer(handler)]),
       Layer.provide([Layer.succeed(Executor.Executor, executor), Layer.succeed(JobStore.JobStore, here.store)])
     )
     const context = yield* Effect.provideService(Layer.buildWithScope(layer, scope), Clock.Clock, wallClock)
     const scheduler = yield* Effect.provideContext(Scheduler.Scheduler, context)
-    const node: Node = { name: scheduler.node, scheduler, link: here, scope, isNewer, free }
+    const node: Node = { name: scheduler.node, scheduler, link: here, scope, isNewer, givesUp, free }
     nodes.push(node)
+    see({ _tag: "joined", node: node.name, version: isNewer ? 2 : 1 })
     see({ _tag: "healthy", node: node.name, since: clock.currentTimeMillisUnsafe() })
   })
 
@@ -155,11 +168,12 @@ export const simulate = Effect.fnUntraced(function*(
   }
 
   const weather = (node: Node, state: Weather) => {
-    const wasSlow = node.link.slow
+    const { silent: wasSilent, slow: wasSlow } = node.link
     Object.assign(node.link, state)
-    const well = !node.link.cut && !node.link.flaky && !node.link.slow
-    // What is on a slow way stays on it.
-    const since = clock.currentTimeMillisUnsafe() + (wasSlow ? slowest : 0)
+    const well = !node.link.cut && !node.link.flaky && !node.link.slow && !node.link.silent
+    // What is on a slow way stays on it, and so does who waits for what is never answered.
+    const late = wasSilent ? longestSilence : wasSlow ? slowest : 0
+    const since = clock.currentTimeMillisUnsafe() + late
     see({ _tag: "healthy", node: node.name, since: well ? since : undefined })
   }
 
@@ -256,16 +270,19 @@ export const simulate = Effect.fnUntraced(function*(
   // All becomes well, and quiet.
   if (checker.violations.length === 0) {
     yield* start
-    const well = { cut: false, flaky: false, slow: false }
+    const well = { cut: false, flaky: false, slow: false, silent: false }
     // One that closed while it was cut off is well only as far as it can go on closing.
     for (const { node } of closing) Object.assign(node.link, well)
     for (const node of nodes) {
       weather(node, well)
       yield* node.scheduler.resumeNode
     }
-    // A deploy comes to its end: what is newer is left alone by older programs, which may be the first to look at it every time.
-    if (actors.includes(deploying)) { for (const node of nodes.filter(({ isNewer }) => !isNewer)) yield* stop(node) }
     yield* TestClock.adjust("2 minutes")
+    for (const { actor, choices } of cast) {
+      if (actor.atLast !== undefined) {
+        yield* Effect.provideService(actor.atLast(stage, choices), Clock.Clock, wallClock)
+      }
+    }
     const { scheduler } = nodes[nodes.length - 1]!
     for (const { id } of yield* memory.jobs({ limit: 100 })) {
       yield* onWall(scheduler.resume(id, { catchUp: choices.chance(0.5) }))

@@ -15,6 +15,8 @@ export interface Node {
   readonly scope: Scope.Closeable
   /** Whether its program is the newer of two. */
   readonly isNewer: boolean
+  /** Whether it gives up a call that is not answered. */
+  readonly givesUp: boolean
   readonly free: () => number
 }
 
@@ -44,6 +46,8 @@ export interface Actor {
   /** How often, in each turn of the simulation. */
   readonly chance: number
   readonly act: (stage: Stage, random: Random) => Effect.Effect<void>
+  /** What they do when all has become well, before it becomes quiet. */
+  readonly atLast?: (stage: Stage, random: Random) => Effect.Effect<void>
   /** What they make handlers do, by a stream of each claim's own. */
   readonly within?: (
     stage: Stage,

@@ -83,7 +83,13 @@ export const failuresInARow = ({ fail, runs }: Scene): Watch => {
         case "committed": {
           const { change: { incarnation, job, update } } = happening
           const key = keyOf(job, incarnation)
-          if (update._tag === "Advance") return
+          if (update._tag === "Advance") {
+            // One that has come to its end is not paused any more.
+            const known = jobs.get(key)
+            if (known !== undefined) known.isActive = update.state === "active"
+            if (update.state !== "active") owed.delete(key)
+            return
+          }
           owed.delete(key)
           // Runs of a job that is gone may go on failing.
           if (update._tag === "Delete" || update._tag === "Renew") jobs.delete(key)
@@ -93,7 +99,8 @@ export const failuresInARow = ({ fail, runs }: Scene): Watch => {
           const known = know(key, update.row)
           const { by } = JSON.parse(update.row.pause ?? "{}") as { readonly by?: string }
           if (!wasActive || update.row.state !== "paused" || by !== "effect-scheduler") return
-          if (at - known.reached <= memory) return
+          // Who gets no answer may be late, as long as it is still so.
+          if (count(known) >= (known.pauseAfter ?? Infinity) || at - known.reached <= memory) return
           fail(`${key} is paused for failures, of which there are only ${count(known)} in a row`)
           return
         }
