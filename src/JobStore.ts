@@ -616,11 +616,12 @@ export interface Service {
 
   /**
    * Asks for the end of runs: those that are not running end at once as `cancelled`, running ones are flagged (the first request is
-   * kept). Selects by ids, or all that are going of a job (of one incarnation, if it is given). `flagged` names every selected run that
-   * is running, so that a second call still tells whom to wait for. Signals `cancel`, `settled`, `ready`.
+   * kept). Selects by ids, or all that are going of some jobs, or of one job (of one incarnation, if it is given). `flagged` names every
+   * selected run that is running, so that a second call still tells whom to wait for. Signals `cancel`, `settled`, `ready`.
    */
   readonly cancel: (request: {
     readonly runs?: ReadonlyArray<string>
+    readonly jobs?: ReadonlyArray<string>
     readonly job?: string
     readonly incarnation?: string
     readonly request: CancelRequest

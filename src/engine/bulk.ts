@@ -6,10 +6,11 @@ import * as Arr from "effect/Array"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as JobStore from "../JobStore.ts"
-import type { InvalidOption, JobNotFound, RemovalTimeout, StoreError } from "../SchedulerError.ts"
-import { cancelRun, cancelRuns } from "./cancellation.ts"
+import type { InvalidOption, RemovalTimeout, StoreError } from "../SchedulerError.ts"
+import { cancelRuns, untilCancelled } from "./cancellation.ts"
 import { change, changeAtOnce, type Edit } from "./change.ts"
 import type { Core } from "./core.ts"
+import { lookTogether } from "./lookup.ts"
 import * as Pausing from "./pausing.ts"
 import { beginRemoval, type Ended, removeAtOnce, type RemoveOptions, seekGoing } from "./removal.ts"
 import { forEachPage, type JobFilter } from "./selection.ts"
@@ -23,29 +24,6 @@ const waitedFor = 64
 /** In a caller's transaction there is one connection, and one thing at a time. */
 const concurrencyOf = (core: Core): Effect.Effect<number> =>
   Effect.map(core.store.transaction, (open) => open === undefined ? atOnce : 1)
-
-/** Applies a verb to each job that matches; answers with the ids of those that were there. */
-const each = Effect.fnUntraced(function*<A, E>(
-  core: Core,
-  filter: JobFilter,
-  verb: (row: JobStore.JobRow) => Effect.Effect<A, E | JobNotFound>,
-  concurrency: number
-) {
-  const done: Array<readonly [id: string, answer: A]> = []
-  yield* forEachPage(core, filter, (rows) =>
-    Effect.forEach(
-      rows,
-      (row) =>
-        Effect.matchEffect(verb(row), {
-          onFailure: (error) => isNotFound(error) ? Effect.void : Effect.fail(error as Exclude<E, JobNotFound>),
-          onSuccess: (answer) => Effect.sync(() => void done.push([row.id, answer]))
-        }),
-      { concurrency, discard: true }
-    ))
-  return done.sort(([a], [b]) => a < b ? -1 : 1)
-})
-
-const isNotFound = (error: unknown): boolean => (error as { readonly _tag?: string })._tag === "JobNotFound"
 
 /** Changes each job that matches, a batch in one commit; answers with the ids of those that were there. */
 const changeEach = Effect.fnUntraced(function*(
@@ -152,17 +130,32 @@ export const cancelAll = Effect.fnUntraced(function*(
   }
 ): Effect.fn.Return<ReadonlyArray<string>, StoreError> {
   const request = { reason: options.reason ?? "cancelled", by: options.by ?? "" }
-  const verb = (row: JobStore.JobRow) => cancelRuns(core, { job: row.id }, request)
-  const runs = (yield* each(core, filter, verb, atOnce)).flatMap(([, runs]) => runs)
+  const asked: Array<string> = []
+  const running: Array<string> = []
+  yield* forEachPage(
+    core,
+    filter,
+    (rows) =>
+      Effect.forEach(
+        Arr.chunksOf(rows, core.settings.planBatch),
+        (batch) =>
+          Effect.map(cancelRuns(core, { jobs: batch.map(({ id }) => id) }, request), ({ flagged, settled }) => {
+            for (const run of settled) asked.push(run)
+            for (const run of flagged) {
+              asked.push(run)
+              running.push(run)
+            }
+          }),
+        { discard: true }
+      )
+  )
+  const look = lookTogether(core)
   const ended = Effect.forEach(
-    runs,
-    (run) => Effect.catchTag(cancelRun(core, run, {}), "RunNotFound", () => Effect.void),
-    {
-      concurrency: "unbounded",
-      discard: true
-    }
+    running,
+    (run) => Effect.catchTag(untilCancelled(core, run, look(run)), "RunNotFound", () => Effect.void),
+    { concurrency: "unbounded", discard: true }
   )
   if (options.timeout === undefined) yield* ended
   else yield* Effect.timeoutOption(ended, options.timeout)
-  return runs
+  return asked
 })

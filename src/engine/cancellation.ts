@@ -26,13 +26,17 @@ export interface CancelOptions {
   readonly timeout?: Duration.Input | undefined
 }
 
-/** Asks for the end of runs, and tells everybody here whom that concerns. Answers with their ids. */
+/** Asks for the end of runs, and tells everybody here whom that concerns. Answers with those that have ended, and those that are to. */
 export const cancelRuns = Effect.fnUntraced(function*(
   core: Core,
-  which: { readonly runs: ReadonlyArray<string> } | { readonly job: string; readonly incarnation?: string },
+  which:
+    | { readonly runs: ReadonlyArray<string> }
+    | { readonly jobs: ReadonlyArray<string> }
+    | { readonly job: string; readonly incarnation: string },
   request: JobStore.CancelRequest
-): Effect.fn.Return<ReadonlyArray<string>, StoreError> {
-  const { flagged, settled } = yield* core.store.cancel({ ...which, request, now: yield* now })
+): Effect.fn.Return<{ readonly settled: ReadonlyArray<string>; readonly flagged: ReadonlyArray<string> }, StoreError> {
+  const asked = yield* core.store.cancel({ ...which, request, now: yield* now })
+  const { flagged, settled } = asked
   const rows = settled.length === 0 ? [] : yield* core.store.runs({ ids: settled, limit: settled.length })
   yield* onceCommitted(core, () => {
     stopRuns(core, flagged)
@@ -42,7 +46,20 @@ export const cancelRuns = Effect.fnUntraced(function*(
     if (core.events.heard()) announceEnded(core, rows)
   })
   yield* followEnded(core, rows)
-  return [...settled, ...flagged]
+  return asked
+})
+
+/** Returns a run whose end was asked for, when it has ended, finalizers included. */
+export const untilCancelled = Effect.fnUntraced(function*<E>(
+  core: Core,
+  id: string,
+  look: Effect.Effect<JobStore.RunRow, E>
+): Effect.fn.Return<JobStore.RunRow, E | StoreError> {
+  // Called from the run itself: it is interrupted when it comes to a point where it can be, which waiting here would be.
+  const own = Option.getOrUndefined(yield* Effect.serviceOption(CurrentRun))
+  if (own?.id === id && own.store === core.name) return yield* look
+  const seen = Effect.map(look, (row) => row.state === "done" ? row : undefined)
+  return yield* Effect.tap(untilSettled(core, id, seen), (row) => followEnded(core, [row]))
 })
 
 /** Returns the run when it has ended, finalizers included, or as it stands when the timeout has passed. */
@@ -63,11 +80,7 @@ export const cancelRun = Effect.fnUntraced(function*(
   }
   const request = { reason: options.reason ?? "cancelled", by: options.by ?? "" }
   yield* cancelRuns(core, { runs: [id] }, request)
-  // Called from the run itself: it is interrupted when it comes to a point where it can be, which waiting here would be.
-  const own = Option.getOrUndefined(yield* Effect.serviceOption(CurrentRun))
-  if (own?.id === id && own.store === core.name) return yield* look
-  const seen = Effect.map(look, (row) => row.state === "done" ? row : undefined)
-  const ended = Effect.tap(untilSettled(core, id, seen), (row) => followEnded(core, [row]))
+  const ended = untilCancelled(core, id, look)
   return options.timeout === undefined
     ? yield* ended
     : yield* Effect.timeoutOrElse(ended, { duration: options.timeout, orElse: () => look })

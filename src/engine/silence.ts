@@ -47,7 +47,11 @@ export const within = (store: JobStore.Service, millis: number): JobStore.Servic
     settle: (request) => heard("settle", store.settle(request), batches(request.settlements.length)),
     note: (request) => heard("note", store.note(request)),
     cancel: (request) =>
-      heard("cancel", store.cancel(request), request.runs === undefined ? unknown : batches(request.runs.length)),
+      heard(
+        "cancel",
+        store.cancel(request),
+        request.runs === undefined ? unknown * batches(request.jobs?.length ?? 1) : batches(request.runs.length)
+      ),
     revive: (request) => heard("revive", store.revive(request), batches(request.runs.length)),
     runs: (query) => heard("runs", store.runs(query), search(query)),
     verdicts: (query) => heard("verdicts", store.verdicts(query)),

@@ -162,9 +162,10 @@ export const make = (options: Options = {}): Effect.Effect<Service> =>
 
       note: ({ fence, run, ...kept }) => Effect.sync(() => runs.note(run, fence, kept)),
 
-      cancel: ({ incarnation, job, now, request, runs: ids }) =>
+      cancel: ({ incarnation, job, jobs, now, request, runs: ids }) =>
         verb((hints) => {
-          const selected = ids ?? (job === undefined ? [] : runs.goingIds(job, incarnation))
+          const selected = ids ?? jobs?.flatMap((job) => runs.goingIds(job)) ??
+            (job === undefined ? [] : runs.goingIds(job, incarnation))
           runs.cancel(selected, request, now, hints)
           runs.promote(now, hints)
           return { settled: hints.settled.slice(), flagged: hints.flagged.slice() }

@@ -344,6 +344,74 @@ describe("cancelAll", () => {
   })
 })
 
+describe("cancelAll of many", () => {
+  /** 600 jobs, of each of which a run is going on a node, and what another one asks of the store while it cancels them. */
+  const cancelling = (queued: boolean) =>
+    Effect.gen(function*() {
+      const w = world()
+      const tidied = yield* Deferred.make<void>()
+      w.behave = () => Effect.onInterrupt(Effect.never, () => Deferred.await(tidied))
+      const calls: Array<string> = []
+      const store = yield* MemoryJobStore.make()
+      const noted = withVerbs(store, ({ cancel, runs }) => ({
+        cancel: (request) => Effect.suspend(() => (calls.push(`cancel ${request.jobs?.length}`), cancel(request))),
+        runs: (query) => Effect.suspend(() => (calls.push(`runs ${query.ids?.length}`), runs(query)))
+      }))
+      const one = yield* start(store, w, { paused: queued, concurrency: 600 })
+      const other = yield* start(noted, w, { paused: true })
+      yield* Effect.provideService(plant(600), Scheduler.Scheduler, one.scheduler)
+      yield* Effect.forEach(yield* one.scheduler.list(), ({ id }) => one.scheduler.runNow(id))
+      yield* TestClock.adjust("1 second")
+      assert.lengthOf(yield* one.scheduler.runs({ going: true, limit: 1_000 }), 600)
+      calls.length = 0
+      const cancelled = yield* Effect.forkChild(other.scheduler.cancelAll({}))
+      yield* turns
+      yield* Deferred.succeed(tidied, undefined)
+      assert.lengthOf(yield* Fiber.join(cancelled), 600)
+      assert.lengthOf(yield* one.scheduler.runs({ going: true }), 0)
+      yield* one.close
+      yield* other.close
+      return calls
+    })
+
+  it.effect("asks for the end of the runs of a bounded number of jobs at once", () =>
+    Effect.gen(function*() {
+      assert.deepStrictEqual(yield* cancelling(true), ["cancel 512", "runs 512", "cancel 88", "runs 88"])
+    }))
+
+  it.effect("looks together at those that are waited for", () =>
+    Effect.gen(function*() {
+      const calls = yield* cancelling(false)
+      assert.deepStrictEqual(calls.slice(0, 3), ["cancel 512", "cancel 88", "runs 600"])
+      assert.isBelow(calls.length, 20)
+    }))
+
+  it.effect("called from a run of one of them, interrupts that run too, and waits for those of the others", () => {
+    const w = world()
+    return Effect.gen(function*() {
+      const scheduler = yield* Scheduler.Scheduler
+      const answered = yield* Deferred.make<ReadonlyArray<string>>()
+      w.behave = ({ name }) =>
+        name === "own"
+          ? Effect.uninterruptible(Effect.asVoid(
+            Effect.flatMap(Effect.orDie(scheduler.cancelAll({})), (runs) => Deferred.succeed(answered, runs))
+          )) as Effect.Effect<string>
+          : Effect.onInterrupt(Effect.never, () => Effect.sleep("10 seconds"))
+      yield* scheduler.schedule(Work, { id: "other", payload: { name: "other" }, trigger: hourly })
+      const other = yield* scheduler.runNow("other")
+      yield* turns
+      yield* scheduler.schedule(Work, { id: "own", payload: { name: "own" }, trigger: hourly })
+      const own = yield* scheduler.runNow("own")
+      yield* TestClock.adjust("9 seconds")
+      assert.isFalse(yield* Deferred.isDone(answered))
+      yield* TestClock.adjust("2 seconds")
+      assert.deepStrictEqual((yield* Deferred.await(answered)).toSorted(), [other, own].toSorted())
+      yield* turns
+      assert.deepStrictEqual(yield* scheduler.runs({ going: true }), [])
+    }).pipe(Effect.provide(inMemory(w)))
+  })
+})
+
 describe("Job.table", () => {
   it.effect("prints jobs with when they run, when next, and how they stand", () =>
     Effect.gen(function*() {

@@ -268,6 +268,8 @@ describe("a store that is only slow", () => {
         assert.strictEqual(yield* verb(call, 5_999), "Success")
         assert.strictEqual(yield* verb(call, 6_001), "Failure")
       }
+      const jobs = Array.from({ length: 513 }, (_, n) => `${n}`)
+      assert.strictEqual(yield* verb((store) => store.cancel({ jobs, request, now: 0 }), 11_999), "Success")
       assert.strictEqual(yield* verb((store) => store.cancel({ runs: ["r"], request, now: 0 }), 1_001), "Failure")
       assert.strictEqual(yield* verb((store) => store.runs({ ids: ["r"], limit: 1 }), 1_001), "Failure")
     }))

@@ -57,6 +57,8 @@ describe("batches of any size", () => {
           now: at(1003)
         })
         assert.strictEqual(flagged.length, size)
+        const again = yield* store.cancel({ jobs: ids, request: { reason: "no", by: "me" }, now: at(1003) })
+        assert.deepStrictEqual(again.flagged.toSorted(), flagged.toSorted())
         const { abandoned } = yield* store.reap({ now: at(2000), includeExpired: true, limit: size })
         assert.strictEqual(abandoned.length, size)
       }).pipe(Effect.provide(SqliteJobStore.layerFile(":memory:"))))

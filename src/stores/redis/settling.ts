@@ -74,7 +74,12 @@ const cancel = script(
   placesCancelling,
   `
 local ids = request.runs
-if not ids and request.job then
+if not ids and request.jobs then
+  ids = {}
+  for _, job in ipairs(request.jobs) do
+    for _, id in ipairs(call('ZRANGE', goingOf(job), 0, -1)) do ids[#ids + 1] = id end
+  end
+elseif not ids and request.job then
   ids = request.incarnation and call('ZRANGE', members(familyOf(request)), 0, -1)
     or call('ZRANGE', goingOf(request.job), 0, -1)
 end
@@ -134,8 +139,8 @@ export const make = (db: Database): Verbs<"settle" | "note" | "cancel"> => ({
 
   note: (request) => Effect.asVoid(db.run("note", note, request)),
 
-  cancel: ({ incarnation, job, now, request, runs }) =>
-    Effect.map(db.run("cancel", cancel, { runs, job, incarnation, reason: encodeCancel(request), now }), (reply) => {
+  cancel: ({ request, ...selected }) =>
+    Effect.map(db.run("cancel", cancel, { ...selected, reason: encodeCancel(request) }), (reply) => {
       const settled = reply[0] as number
       return {
         settled: reply.slice(1, 1 + settled) as Array<string>,

@@ -162,15 +162,13 @@ export const make = (db: Database, admission: Admission, standings: Standings): 
   })
 
   const cancel = Effect.fnUntraced(function*(request: Parameters<Service["cancel"]>[0]) {
-    const { incarnation, job, now } = request
+    const { incarnation, job, jobs, now, runs } = request
     const hints = new Hints()
-    let selected: ReadonlyArray<Standing> = []
-    if (request.runs !== undefined) {
-      selected = yield* standings.byIds(request.runs)
-    } else if (job !== undefined) {
-      const ofIncarnation = incarnation === undefined ? sql`` : sql` AND r.incarnation = ${incarnation}`
-      selected = yield* standings.where(sql`r.job = ${job} AND r.finished IS NULL${ofIncarnation}`)
-    }
+    const selected = yield* runs !== undefined
+      ? standings.byIds(runs)
+      : jobs !== undefined
+      ? standings.goingOfJobs(jobs)
+      : standings.goingOfJobs(job === undefined ? [] : [job], incarnation)
     const ends = yield* standings.cancel(selected, encodeCancel(request.request), now, hints)
     yield* admission.promote(ends, now, hints)
     yield* signal(db, hints.signals())

@@ -37,6 +37,7 @@ const writtenColumns = [...written.columns, Table.wakeAt]
 /** What that depends on. */
 const row = Table.pick(Table.runs, [...changing, "job", "incarnation", "planned", "boost", "atMostOnce", "limits"])
 const ids = [Table.runs.of.id]
+const jobs = [Table.runs.of.job]
 const claims = [Table.runs.of.id, Table.runs.of.fence]
 
 export type Standing = ReturnType<typeof row.decode>
@@ -85,6 +86,8 @@ export interface Standings {
   readonly claimed: (claims: Iterable<Pick<RunRow, "id" | "fence">>) => Sql<ReadonlyArray<Standing>>
   /** The going runs of families. */
   readonly goingOf: (families: Iterable<Families.Family>) => Sql<ReadonlyArray<Standing>>
+  /** The going runs of jobs, of one incarnation if it is given. */
+  readonly goingOfJobs: (jobs: Iterable<string>, incarnation?: string) => Sql<ReadonlyArray<Standing>>
   /** Those of the runs `r` that a condition holds for. */
   readonly where: (condition: Fragment) => Sql<ReadonlyArray<Standing>>
   readonly write: (runs: ReadonlyArray<Standing>) => Sql<void>
@@ -172,7 +175,8 @@ export const make = (db: Database): Standings => {
       (rows) => statement(sql`${rows} k ${each} ${allRuns}`)
     )
 
-  const isGoing = sql`${ours} AND r.job = k.job AND r.incarnation = k.incarnation AND r.finished IS NULL`
+  const isGoingOfJob = sql`${ours} AND r.job = k.job AND r.finished IS NULL`
+  const isGoing = sql`${isGoingOfJob} AND r.incarnation = k.incarnation`
   const runsOfJob = sql`${allRuns} ${by("runs_job")}`
   const goingOf = (wanted: Iterable<Families.Family>) =>
     forRows(
@@ -181,6 +185,16 @@ export const make = (db: Database): Standings => {
       Array.from(wanted, Families.encode),
       (rows) => select(sql`${rows} k ${each} ${runsOfJob}`, isGoing)
     )
+
+  const goingOfJobs = (wanted: Iterable<string>, incarnation?: string) => {
+    const isMeant = incarnation === undefined ? isGoingOfJob : sql`${isGoingOfJob} AND r.incarnation = ${incarnation}`
+    return forRows(
+      db,
+      jobs,
+      Array.from(new Set(wanted), (job) => [job]),
+      (rows) => select(sql`${rows} k ${each} ${runsOfJob}`, isMeant)
+    )
+  }
 
   const write = (standings: ReadonlyArray<Standing>): Sql<void> =>
     Effect.asVoid(
@@ -216,6 +230,7 @@ export const make = (db: Database): Standings => {
     lockClaimed: (wanted) => Effect.asVoid(ofClaims(wanted, (from) => Effect.as(lockFor(from, isClaim), []))),
     claimed: (wanted) => ofClaims(wanted, (from) => read(from, isClaim)),
     goingOf,
+    goingOfJobs,
     where,
     write,
     cancel

@@ -71,9 +71,29 @@ export const cancelling = chapter("cancel", {
     assert.deepEqual((yield* runsOf(store, b!, "x")).map(({ state }) => state), ["ready", "ready"])
   },
 
+  "by several jobs: all that are going of each, and of no other": function*(store) {
+    const old = job("a", { incarnation: "i0" })
+    const runs = [
+      occurrence(job("a"), at(1), { boost: 10 }),
+      occurrence(job("a"), at(2)),
+      occurrence(old, at(1)),
+      occurrence(job("b"), at(1), { serial: 1 }),
+      occurrence(job("b"), at(2), { serial: 1 }),
+      occurrence(job("c"), at(1))
+    ]
+    const ids = runs.map(({ id }) => id)
+    yield* store.insertJobs([job("a"), job("b"), job("c")])
+    yield* store.enqueue({ runs: [...runs, run("x")], now: at(0) })
+    yield* claim(store, at(1), 1)
+    const answer = yield* store.cancel({ jobs: ["b", "a", "nobody", "b"], request, now: at(5) })
+    assert.deepEqual(answer.flagged, [ids[0]])
+    assert.deepEqual(sorted(answer.settled), sorted(ids.slice(1, 5)))
+    assert.deepEqual((yield* runsOf(store, ids[5]!, "x")).map(({ state }) => state), ["ready", "ready"])
+  },
+
   "nothing selected, nothing cancelled": function*(store) {
     yield* store.enqueue({ runs: [run("a")], now: at(0) })
-    for (const selection of [{ runs: [] }, { job: "nobody" }, {}]) {
+    for (const selection of [{ runs: [] }, { jobs: [] }, { jobs: ["nobody"] }, { job: "nobody" }, {}]) {
       const answer = yield* store.cancel({ ...selection, request, now: at(5) })
       assert.deepEqual(answer, { settled: [], flagged: [] })
     }

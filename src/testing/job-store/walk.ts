@@ -376,7 +376,9 @@ export const walk = (
         take: () => {
           const selection = choices.percent(70)
             ? { runs: choices.some(rows.runs.map(({ id }) => id), 10) }
-            : { job: choices.pick(jobIds) }
+            : choices.percent(50)
+            ? { job: choices.pick(jobIds) }
+            : { jobs: choices.some(jobIds, 30) }
           const request = { reason: "walk", by: "test" }
           return repeatable((store) =>
             Effect.map(store.cancel({ ...selection, request, now }), ({ flagged, settled }) => ({

@@ -171,6 +171,7 @@ export const contention = (server: string, isRunning: boolean, several: Several)
             work(a, "n1", (run) => a.settle({ settlements: [Suite.done(run, now)], now })),
             work(b, "n2", (run) => b.settle({ settlements: [Suite.done(run, now)], now })),
             Effect.forEach(jobs.slice(0, 10), ({ id }) => c.cancel({ job: id, request, now })),
+            c.cancel({ jobs: jobs.slice(8, 12).map(({ id }) => id).reverse(), request, now }),
             Effect.forEach(
               jobs.slice(5, 15),
               (job) => c.commit({ changes: [Suite.remove(job, { cancel: request })], now })

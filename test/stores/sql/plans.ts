@@ -65,6 +65,7 @@ const batches: Readonly<Record<string, Ask>> = {
       settlements: veryMany.map((n) => ({ ...Suite.done({ id: `r${n}`, fence: 1 }, at(9000)), isAlone: true }))
     }),
   "many runs by id": (store) => store.runs({ ids: many.map((n) => `r${n}`), limit: 500 }),
+  "cancel many jobs'": (store) => store.cancel({ jobs: many.map((n) => `j${n + 10_000}`), request, now: at(9000) }),
   "cancel many": (store) => store.cancel({ runs: many.map((n) => `r${n + 60_000}`), request, now: at(9000) })
 }
 

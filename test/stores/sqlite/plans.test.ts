@@ -73,6 +73,8 @@ const verbs: Record<string, (store: Service) => Effect.Effect<unknown, unknown>>
     }),
   note: (store) => store.note({ run: "r1", fence: 1, progress: "1" }),
   "cancel a job's": (store) => store.cancel({ job: "j3", request: { reason: "r", by: "b" }, now: at(9000) }),
+  "cancel several jobs'": (store) =>
+    store.cancel({ jobs: ["j1", "j2"], request: { reason: "r", by: "b" }, now: at(9000) }),
   "cancel by id": (store) => store.cancel({ runs: ["r2", "r3"], request: { reason: "r", by: "b" }, now: at(9000) }),
   "runs of a job": (store) => store.runs({ job: "j0", limit: 10 }),
   "runs by id": (store) => store.runs({ ids: ["r1", "r2"], limit: 10 }),
