@@ -8,6 +8,8 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
+import * as References from "effect/References"
+import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import { SqlClient } from "effect/sql/SqlClient"
 import * as Statement from "effect/sql/Statement"
@@ -19,6 +21,7 @@ import { promisify } from "node:util"
 import { JobStore, type Service, type Signal } from "../../src/JobStore.ts"
 import type { StoreError } from "../../src/SchedulerError.ts"
 import * as MemoryJobStore from "../../src/stores/MemoryJobStore.ts"
+import * as Network from "../support/network.ts"
 import { client, isRunning, temporarySchema, url } from "./postgres/server.ts"
 import { opener, several } from "./postgres/stores.ts"
 
@@ -301,6 +304,64 @@ describe.runIf(isRunning)("PostgresJobStore", () => {
         assert.deepStrictEqual(yield* reap(30_000), [])
         assert.deepStrictEqual(yield* reap(40_000), [])
       }))
+
+    it.live(
+      "is not one that lives and has not noticed that the server has ended its connection",
+      () =>
+        Effect.gen(function*() {
+          const { open, schema } = yield* opener
+          const here = yield* open({ host: "here" })
+          const address = new URL(Redacted.value(url))
+          const network = yield* Network.make({ host: address.hostname, port: Number(address.port || 5432) })
+          address.hostname = "127.0.0.1"
+          address.port = `${network.port}`
+          const scope = yield* Scope.make()
+          const there = Context.get(
+            yield* Layer.buildWithScope(
+              PostgresJobStore.layer({ schema, host: "there" }).pipe(
+                Layer.provide(client({ applicationName: "there", url: Redacted.make(address.href) }))
+              ),
+              scope
+            ),
+            JobStore
+          )
+          const node = { id: "n1", host: "there", pid: 1, expiresAt: at(1e6) }
+          yield* there.beat(node)
+          yield* there.enqueue({ runs: [run("r1")], now: at(0) })
+          yield* there.claim({ node: "n1", lanes: ["default/Task"], limit: 1, now: at(0) })
+          const reap = (store: Service, now: number) =>
+            Effect.map(store.reap({ now: at(now), includeExpired: false, limit: 10 }), ({ released }) => released)
+          assert.deepStrictEqual(yield* reap(here.store, 1000), [])
+
+          network.silenceThose("LISTEN")
+          yield* here
+            .sql`SELECT pg_terminate_backend(l.pid, 5000) FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
+          WHERE l.locktype = 'advisory' AND l.objsubid = 2 AND a.application_name = 'there'`
+          assert.deepStrictEqual(yield* reap(here.store, 2000), [])
+          // it looks for others itself, as often as these do
+          assert.deepStrictEqual(yield* reap(there, 2500), [])
+          for (const now of [3000, 4000, 5000, 60_000]) assert.deepStrictEqual(yield* reap(here.store, now), [])
+
+          // and has a connection again by which others can tell
+          const session = Effect.map(
+            Effect.andThen(
+              there.beat(node),
+              here.sql.unsafe(`SELECT session FROM ${schema}.scheduler_nodes WHERE session IS NOT NULL`)
+            ),
+            (rows) => rows.length === 1
+          )
+          yield* Effect.repeat(session, { until: (has) => has, schedule: Schedule.spaced("100 millis") }).pipe(
+            Effect.timeout("20 seconds")
+          )
+          assert.deepStrictEqual(yield* reap(here.store, 70_000), [])
+          assert.deepStrictEqual(yield* reap(here.store, 80_000), [])
+          yield* Scope.close(scope, Exit.void)
+          yield* Effect.sleep("100 millis")
+          assert.deepStrictEqual(yield* reap(here.store, 90_000), [])
+          assert.deepStrictEqual(yield* reap(here.store, 92_000), ["r1"])
+        }).pipe(Effect.provideService(References.MinimumLogLevel, "None")),
+      60_000
+    )
 
     it.live("loses its claims when it is killed on another machine", () =>
       Effect.gen(function*() {

@@ -228,6 +228,59 @@ describe.skipIf(!Postgres.isRunning)("PostgreSQL", () => {
     120_000
   )
 
+  it.live(
+    "whose server ends a listening connection without a word: the process keeps what it runs",
+    () =>
+      Effect.gen(function*() {
+        const { network, url } = yield* through(withPort(Postgres.url, 5432))
+        const schema = yield* Postgres.temporarySchema
+        const told: Array<string> = []
+        const begun = yield* Deferred.make<void>()
+        const open = (host: string, url: Redacted.Redacted, tasks: Partial<Parameters<typeof Scheduler.layer>[0]>) =>
+          Effect.map(
+            Layer.build(
+              Scheduler.layer({ tasks: [], ...tasks }).pipe(
+                Layer.provide([
+                  Long.toLayer(({ name }) =>
+                    Deferred.succeed(begun, undefined).pipe(Effect.andThen(Effect.sleep("6 seconds")), Effect.as(name))
+                  ),
+                  FiberExecutor.layer()
+                ]),
+                Layer.provide(PostgresJobStore.layer({ schema, host })),
+                Layer.provideMerge(Layer.fresh(PgClient.layer({ url, applicationName: schema + host })))
+              )
+            ),
+            (context) => ({
+              scheduler: Context.get(context, Scheduler.Scheduler),
+              sql: Context.get(context, PgClient.PgClient)
+            })
+          )
+        const here = yield* open("here", Postgres.url, {})
+        const there = yield* open("there", url, { tasks: [Long] })
+        yield* Effect.forkScoped(
+          Stream.runForEach(here.scheduler.events, ({ _tag }) => Effect.sync(() => void told.push(_tag))),
+          { startImmediately: true }
+        )
+        const id = yield* there.scheduler.enqueue(Long, { payload: { name: "a" } })
+        yield* Deferred.await(begun)
+        yield* Effect.sleep("1 second")
+        network.silenceThose("LISTEN")
+        const ended = yield* here
+          .sql`SELECT pg_terminate_backend(l.pid) FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
+        WHERE l.locktype = 'advisory' AND l.objsubid = 2 AND a.application_name = ${`${schema}there`}`
+        assert.lengthOf(ended, 1)
+        yield* until(
+          "done",
+          Effect.map(here.scheduler.runs({ ids: [id] }), ([run]) => run?.state === "done")
+        )
+        assert.notInclude(told, "RunTakenOver")
+        const [run] = yield* here.scheduler.runs({ ids: [id] })
+        assert.deepStrictEqual([run?.outcome, run?.attempts], ["succeeded", 1])
+        network.drop()
+      }).pipe(quietly),
+    60_000
+  )
+
   it.live("whose server is left with an open transaction: it has to end that by itself", () =>
     Effect.gen(function*() {
       const { network, store } = yield* opened({

@@ -7,6 +7,8 @@ export interface Network {
   readonly port: number
   /** From now on nothing arrives, on the connections that there are and, unless they are spared, on new ones. */
   readonly silence: (options?: { readonly spareNew?: boolean }) => void
+  /** The same for those connections alone on which the client has said the text when it began. */
+  readonly silenceThose: (text: string) => void
   /**
    * The same from the moment that a message of the client's holds the text. With `answer` it reaches the server, and what the server says to it is
    * lost; else it is lost itself.
@@ -22,8 +24,13 @@ export interface Network {
 
 interface Flow {
   readonly sockets: readonly [near: Socket, far: Socket]
+  /** How the client began. */
+  said: string
   isSilent: boolean
 }
+
+/** So much of what a client says is remembered. */
+const beginning = 4_096
 
 interface Watch {
   readonly text: string
@@ -46,6 +53,7 @@ export const make = (server: {
     (state): Network => ({
       port: (state.server.address() as AddressInfo).port,
       silence: ({ spareNew = false } = {}) => state.silence(spareNew),
+      silenceThose: (text) => state.silence(true, ({ said }) => said.includes(text)),
       silenceAt: (text, { lost, spareNew = false }) => {
         state.watch = { text, lost, spareNew }
       },
@@ -70,10 +78,11 @@ class State {
   constructor(address: { readonly host: string; readonly port: number }) {
     this.server = createServer((near) => {
       const far = connect(address)
-      const flow: Flow = { sockets: [near, far], isSilent: false }
+      const flow: Flow = { sockets: [near, far], said: "", isSilent: false }
       this.flows.add(flow)
       if (!this.takesIn) this.let(flow, false)
       near.on("data", (data: Buffer) => {
+        if (flow.said.length < beginning) flow.said += data.toString("latin1")
         const { watch } = this
         if (watch === undefined || !data.includes(watch.text)) return far.write(data)
         this.watch = undefined
@@ -104,10 +113,10 @@ class State {
     }
   }
 
-  silence(spareNew: boolean) {
+  silence(spareNew: boolean, isMeant: (flow: Flow) => boolean = () => true) {
     this.hasBeenSilent = true
     this.takesIn = spareNew
-    for (const flow of this.flows) this.let(flow, false)
+    for (const flow of this.flows) if (isMeant(flow)) this.let(flow, false)
   }
 
   close() {

@@ -51,19 +51,23 @@ const tell = (channel: string, payload: string): Statement.Fragment =>
 /** After how long of silence the server is asked whether it is still there, and how long it may take to say so. */
 const patience = "5 seconds"
 
+/** How long it may take to say so when it is known to have ended the connection. */
+const lastWord = "500 millis"
+
 /** Sooner than others take a lost connection for a lost process. */
 const reconnecting = Schedule.min([Schedule.exponential("100 millis"), Schedule.spaced("1 second")])
 
-const answered = <A, R>(query: Effect.Effect<A, SqlError, R>): Effect.Effect<A, SqlError, R> =>
+const answered = <A, R>(
+  query: Effect.Effect<A, SqlError, R>,
+  duration: typeof patience | typeof lastWord = patience
+): Effect.Effect<A, SqlError, R> =>
   Effect.timeoutOrElse(query, {
-    duration: patience,
-    orElse: () => {
-      const message = `the server gave no answer within ${patience}`
-      return Effect.fail(
-        new SqlError({ reason: new ConnectionError({ cause: new Error(message), message, operation: "listen" }) })
-      )
-    }
+    duration,
+    orElse: () => Effect.fail(ended(`the server gave no answer within ${duration}`))
   })
+
+const ended = (message: string): SqlError =>
+  new SqlError({ reason: new ConnectionError({ cause: new Error(message), message, operation: "listen" }) })
 
 /** Something may have happened while nobody listened. */
 const anything: ReadonlyArray<Signal> = [{ _tag: "jobs" }, { _tag: "ready" }]
@@ -115,6 +119,19 @@ export const make: (
       )
     )
 
+  /**
+   * The server has ended the connection, and from here it looks as ever. It is asked all the same, for a connection on which an answer is owed is not
+   * waited for when it is closed.
+   */
+  const missed = (connection: PgConnection.PgConnection) =>
+    Effect.andThen(
+      sessions.forgotten,
+      Effect.andThen(
+        answered(connection.query("SELECT 1"), lastWord),
+        Effect.fail(ended("the server has ended the connection"))
+      )
+    )
+
   let isLost = false
   /** Said once, not with every attempt. */
   const lost = (error: SqlError) =>
@@ -143,7 +160,7 @@ export const make: (
     yield* found
     listening = connection.processId
     yield* local.publish(anything)
-    return yield* Effect.raceFirst(receive(incoming, connection.processId), send(connection))
+    return yield* Effect.raceAllFirst([receive(incoming, connection.processId), send(connection), missed(connection)])
   })).pipe(Effect.ensuring(Effect.sync(() => listening = undefined)))
 
   yield* session.pipe(
