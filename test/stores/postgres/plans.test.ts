@@ -103,13 +103,20 @@ describe.runIf(isRunning).each([
 
 /** Comparing each row of a table with each that is looked for. A small table may well be read as a whole, where these are hashed. */
 const oneByOne = (steps: ReadonlyArray<string>): ReadonlyArray<string> =>
-  steps.filter((step) => /Filter: .*\b(id|job|run) = (ANY|\(?k\.)/.test(step))
+  steps.filter((step) => /Filter: .*\b(id|job|run) = (ANY|\(?[kr]\.)/.test(step))
+
+const pages: typeof verbs = {
+  "runs, going": (store) => store.runs({ going: true, limit: 1000 }),
+  "runs, going, the next page": (store) =>
+    store.runs({ going: true, after: { finished: null, id: "r2000" }, limit: 1000 }),
+  "runs, going, of a task": (store) => store.runs({ going: true, task: "Task", limit: 1000 })
+}
 
 describe.runIf(isRunning)(
   "among some jobs and runs that nobody has analysed yet, no verb compares each with each",
   () => {
     layer(server(4_000, false), { excludeTestServices: true, timeout: "60 seconds" })((it) => {
-      for (const [name, verb] of Object.entries(verbs)) {
+      for (const [name, verb] of Object.entries({ ...verbs, ...pages })) {
         it.effect(name, () =>
           Effect.gen(function*() {
             for (const { steps, text } of yield* plansOf(Effect.flatMap(JobStore, verb))) {
