@@ -17,6 +17,9 @@
  * A server that never hears that a client has let go of its connection keeps the locks of the transaction that was open on it: set
  * `idle_in_transaction_session_timeout`. A client with `multiplex` does not end connections that have fallen silent.
  *
+ * A client reads a row as one message, of 16 MiB unless its `maxMessageSize` says otherwise. So a payload, with its policy, may have half of that, and
+ * a result, or the errors of the attempts, a quarter: what is larger is refused with a `StoreError`, and a run whose end is refused ends as `died`.
+ *
  * A claim walks past the versions of runs that were claimed since the table was last vacuumed: 3 ms behind 170,000 of them, instead of 0.2. Where thousands of
  * runs a second go through it, let autovacuum come sooner: `ALTER TABLE scheduler_runs SET (autovacuum_vacuum_scale_factor = 0.02)`.
  *
@@ -60,6 +63,7 @@ import { JobStore, type Service } from "../JobStore.ts"
 import { StoreError } from "../SchedulerError.ts"
 import * as Channel from "./postgres/Channel.ts"
 import { dialect } from "./postgres/dialect.ts"
+import * as Rooms from "./postgres/rooms.ts"
 import * as Sessions from "./postgres/sessions.ts"
 import { nameIn, type Tables } from "./sql/Database.ts"
 import * as Drift from "./sql/drift.ts"
@@ -100,12 +104,16 @@ export interface Options extends Host.Options {
  * @since 0.1.0
  */
 export interface UrlOptions extends Options {
-  /** How its client connects, such as `maxConnections`. `keepAlive` is 15 seconds unless told. */
+  /** How its client connects, such as `maxConnections`. `keepAlive` is 15 seconds, and `maxMessageSize` 256 MiB, unless told. */
   readonly client?: Omit<PgClient.PgPoolConfig, "url"> | undefined
 }
 
 /** After how long of silence a connection is asked by the network whether its other end is still there. */
 const keepAlive = "15 seconds"
+
+/** The largest message that a client reads which was not told, and one that the store makes for itself. */
+const clientMessageSize = 16 * 1024 * 1024
+const maxMessageSize = 256 * 1024 * 1024
 
 /** PostgreSQL makes names that are not quoted small, and cuts them off after 63 bytes. */
 const name = /^[a-z_][a-z0-9_]{0,47}$/
@@ -146,7 +154,7 @@ export const make: (options?: Options) => Effect.Effect<Service, StoreError, PgC
     if (options.check === true) yield* onClient(Drift.refuse(tables))
     yield* onClient(readsCommitted)
     const sessions = listen ? Sessions.make(client, { nodes: nameIn(tables)("nodes"), namespace }) : undefined
-    return yield* onClient(SqlJobStore.make({
+    const store = yield* onClient(SqlJobStore.make({
       ...tables,
       namespace,
       hub: yield* sessions === undefined
@@ -155,6 +163,7 @@ export const make: (options?: Options) => Effect.Effect<Service, StoreError, PgC
       capabilities: { shared: true, push: listen, transactions: true, durability: "power" },
       host: Host.make(options, sessions)
     }))
+    return Rooms.within(store, client.config.maxMessageSize ?? clientMessageSize)
   })
 
 /** Statements of the store's own see what others have committed, or they would fail wherever somebody else was faster. */
@@ -218,7 +227,7 @@ export const layerUrl = (
 ): Layer.Layer<JobStore | PgClient.PgClient | SqlClient, StoreError> =>
   layer(options).pipe(Layer.provideMerge(
     Layer.catch(
-      PgClient.layer({ keepAlive, ...options.client, url }),
+      PgClient.layer({ keepAlive, maxMessageSize, ...options.client, url }),
       (error: SqlError) => Layer.effectContext(Effect.fail(storeError("open", error, dialect.isTransient)))
     )
   ))
