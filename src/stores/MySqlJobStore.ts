@@ -26,7 +26,7 @@
  * again, and what is tried again is the transaction. Outside of one the store does that itself.
  *
  * Names are bounded: a namespace has at most 64 characters, the id of a run 320, a unique key 512, all others 255. One batch has to fit into
- * the server's `max_allowed_packet`.
+ * the server's `max_allowed_packet`: what does not is refused with a `StoreError`, and a run whose end is refused ends as `died`.
  *
  * **Example** (Jobs in a database)
  *
@@ -111,8 +111,16 @@ const refuse = (field: string, value: string, expected: string): StoreError =>
 
 /** Which server this is, as the client's sessions see it; one that would cut off what is too long, instead of refusing it, is refused. */
 const serverOf = Effect.fnUntraced(function*(sql: SqlClient) {
-  const [row] = yield* sql`SELECT VERSION(), @@SESSION.sql_mode`.values
-  const [version, mode] = [String(row?.[0]), String(row?.[1])]
+  const [row] = yield* sql`SELECT VERSION(), @@SESSION.sql_mode, DATABASE()`.values
+  const [version, mode, database] = [String(row?.[0]), String(row?.[1]), row?.[2]]
+  if (typeof database !== "string") {
+    return yield* new StoreError({
+      verb: "open",
+      retryable: false,
+      message:
+        "database: got none, expected one in the client's url, such as mysql://localhost:3306/app, for the tables to be in"
+    })
+  }
   if (!/\bSTRICT_(ALL|TRANS)_TABLES\b/.test(mode)) {
     return yield* refuse(
       "sql_mode",

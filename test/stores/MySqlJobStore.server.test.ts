@@ -534,6 +534,16 @@ describe.runIf(isRunning)("MySqlJobStore", () => {
         }
       }))
 
+    it.live("need a database to be in", () =>
+      Effect.gen(function*() {
+        const nowhere = new URL(Redacted.value(url()))
+        nowhere.pathname = "/"
+        const opening = Effect.provide(Effect.asVoid(JobStore), MySqlJobStore.layerUrl(Redacted.make(nowhere.href)))
+        const error = yield* Effect.flip(opening)
+        assert.isFalse(error.retryable)
+        assert.match(error.message, /^database: got none, expected one in the client's url/)
+      }))
+
     it.live("are not trusted to a server that cuts off what is too long", () =>
       Effect.gen(function*() {
         const database = yield* temporaryDatabase

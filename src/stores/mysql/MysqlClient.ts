@@ -11,6 +11,9 @@
  * number cannot hold them; dates are UTC. Statements travel as text with their values written in, in one journey each: preparing them
  * saved less than a tenth of a statement's time, and servers keep few prepared ones.
  *
+ * Texts are written with backslashes, whatever the server's `sql_mode` says of them. What is larger than the server's `max_allowed_packet` is refused
+ * before it is sent: the server would end the connection, often without a word, and that would look as if it had gone away for a while.
+ *
  * A deadlock undoes a transaction as a whole, its savepoints too, and the server would carry out what follows it one by one. So after one
  * the statements of that transaction, and its commit, fail with the error of the deadlock.
  *
@@ -30,7 +33,7 @@ import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as SqlClient from "effect/sql/SqlClient"
 import type { Borrower, Connection } from "effect/sql/SqlConnection"
-import { SqlError } from "effect/sql/SqlError"
+import { SqlError, UnknownError } from "effect/sql/SqlError"
 import * as Statement from "effect/sql/Statement"
 import * as Stream from "effect/Stream"
 import * as Mysql from "mysql2"
@@ -76,8 +79,23 @@ const toInput = (value: unknown): unknown => {
   return JSON.stringify(value)
 }
 
+/** The byte before a statement that says what it is. */
+const command = 1
+
+const packetTooLarge = 1153
+
+/** Whether it pays to count: a character has three bytes at most, or two when it is written with a backslash. */
+const mayExceed = (most: number, text: string, values: ReadonlyArray<unknown>): boolean => {
+  let length = text.length
+  // nothing else is long
+  for (const value of values) if (typeof value === "string" || value instanceof Uint8Array) length += value.length
+  return length * 3 + values.length * 64 > most
+}
+
 /** One connection to the server. */
 interface Session extends Connection {
+  /** Makes the session such as statements assume it to be. */
+  readonly prepare: (isolation: string) => Effect.Effect<unknown, SqlError>
   readonly isBroken: () => boolean
   readonly isInTransaction: () => boolean
   /** Ready for the next one who takes it from the pool. */
@@ -96,7 +114,19 @@ const open = (config: Mysql.ConnectionOptions): Effect.Effect<Mysql.Connection, 
     return Effect.sync(() => connection.destroy())
   })
 
+/** Refused by this side, in the server's own words for it. */
+const tooLarge = (bytes: number, most: number): SqlError =>
+  sqlError(
+    Object.assign(
+      new Error(`The statement has ${bytes} bytes, and the server takes ${most} at most ('max_allowed_packet')`),
+      { errno: packetTooLarge, sqlState: "08S01" }
+    ),
+    "execute"
+  )
+
 const sessionOf = (connection: Mysql.Connection, config: Mysql.ConnectionOptions): Session => {
+  /** The largest statement that the server takes. */
+  let most = Infinity
   let isBroken = false
   let isOpen = false
   let undone: SqlError | undefined
@@ -131,7 +161,12 @@ const sessionOf = (connection: Mysql.Connection, config: Mysql.ConnectionOptions
       if (undone !== undefined) return resume(Effect.fail(undone))
       let isOver = false
       let over = () => {}
-      const values = parameters.length === 0 ? {} : { values: parameters.map(toInput) }
+      const inputs = parameters.map(toInput)
+      if (mayExceed(most, text, inputs)) {
+        const bytes = Buffer.byteLength(connection.format(text, inputs)) + command
+        if (bytes >= most) return resume(Effect.fail(tooLarge(bytes, most)))
+      }
+      const values = parameters.length === 0 ? {} : { values: inputs }
       connection.query({ sql: text, rowsAsArray: as === "values", ...values }, (error, result) => {
         isOver = true
         if (error !== null) {
@@ -176,6 +211,15 @@ const sessionOf = (connection: Mysql.Connection, config: Mysql.ConnectionOptions
     executeValues,
     executeValuesUnprepared: executeValues,
     executeStream: (text, parameters, transform) => Stream.fromIterableEffect(execute(text, parameters, transform)),
+    prepare: Effect.fnUntraced(function*(isolation) {
+      yield* run(`SET SESSION TRANSACTION ISOLATION LEVEL ${isolation}`, [], "raw")
+      const [[packet, mode]] = yield* run("SELECT @@SESSION.max_allowed_packet, @@SESSION.sql_mode", [], "values")
+      most = Number(packet)
+      const modes = String(mode).split(",")
+      const known = modes.filter((mode) => mode !== "NO_BACKSLASH_ESCAPES")
+      // a text could end its quotes there, and go on as a statement
+      if (known.length < modes.length) yield* run("SET SESSION sql_mode = ?", [known.join(",")], "raw")
+    }),
     isBroken: () => isBroken,
     isInTransaction: () => isOpen && !isBroken && undone === undefined,
     reset: () => {
@@ -194,6 +238,31 @@ const sessionOf = (connection: Mysql.Connection, config: Mysql.ConnectionOptions
   }
 }
 
+/** What is refused is not shown: there is a password in it. */
+const parse = (text: string): Effect.Effect<URL, SqlError> => {
+  const refuse = (what: string) =>
+    Effect.fail(
+      new SqlError({
+        reason: new UnknownError({
+          cause: undefined,
+          message:
+            `url: got ${what}, expected one such as mysql://user:password@localhost:3306/app, in which characters of ` +
+            "a password that mean something in a URL are written as %40 is for @",
+          operation: "connect"
+        })
+      })
+    )
+  const url = URL.parse(text)
+  if (url === null) return refuse("a text that is no URL")
+  if (url.protocol !== "mysql:" && url.protocol !== "mariadb:") return refuse(`one that begins with ${url.protocol}`)
+  try {
+    for (const part of [url.username, url.password, url.pathname]) decodeURIComponent(part)
+  } catch {
+    return refuse("one with a % that stands for nothing")
+  }
+  return Effect.succeed(url)
+}
+
 /**
  * Opens a pool of connections, the first of them at once. They are closed with the scope.
  *
@@ -204,6 +273,7 @@ export const make: (
   options: Options
 ) => Effect.Effect<SqlClient.SqlClient, SqlError, Scope.Scope | Reactivity.Reactivity> = Effect.fnUntraced(
   function*(options: Options) {
+    const { hostname, pathname, port } = yield* parse(Redacted.value(options.url))
     const connectTimeout = Duration.toMillis(Duration.fromInputUnsafe(options.connectTimeout ?? "10 seconds"))
     const config: Mysql.ConnectionOptions = {
       uri: Redacted.value(options.url),
@@ -221,7 +291,7 @@ export const make: (
     ).pipe(
       Effect.tap((session) =>
         // nobody can give up a connection that is being made, and a server may fall silent here as well
-        session.executeRaw(`SET SESSION TRANSACTION ISOLATION LEVEL ${isolation}`, []).pipe(
+        session.prepare(isolation).pipe(
           Effect.interruptible,
           Effect.timeoutOrElse({
             duration: connectTimeout,
@@ -253,7 +323,6 @@ export const make: (
     // a server that is not there, or does not let us in, is found out here
     yield* Effect.scoped(acquirer)
 
-    const { hostname, pathname, port } = new URL(Redacted.value(options.url))
     return yield* SqlClient.make({
       acquirer,
       borrower,

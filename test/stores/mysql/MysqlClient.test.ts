@@ -9,6 +9,7 @@ import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import { SqlClient } from "effect/sql/SqlClient"
 import * as Tracer from "effect/Tracer"
+import { isInstalled, started } from "./process.ts"
 import { client, isRunning, temporaryDatabase, url } from "./server.ts"
 
 /** A client of a database of its own, which has a table of numbers. */
@@ -205,5 +206,62 @@ describe.runIf(isRunning)("MysqlClient", () => {
         "db.namespace": database,
         "db.query.text": "SELECT 1"
       })
+    }))
+
+  it.live(
+    "what is larger than the server takes is refused, and the connection is as it was",
+    () =>
+      Effect.gen(function*() {
+        const { sql } = yield* connected({ maxConnections: 1 })
+        const [{ id, most }] = yield* sql<{ id: number; most: number }>`
+        SELECT CONNECTION_ID() AS id, @@max_allowed_packet AS most`.pipe(Effect.map((rows) => [rows[0]!]))
+        // the quotes around it, and what makes it a statement
+        const around = Buffer.byteLength("?SELECT LENGTH('')")
+        const length = (text: string) => sql`SELECT LENGTH(${text})`.values
+        for (const bytes of [most - around, 4 * most]) {
+          const error = yield* Effect.flip(length("x".repeat(bytes)))
+          assert.match(error.message, /^The statement has \d+ bytes, and the server takes \d+ at most/)
+          assert.isFalse(error.isRetryable)
+        }
+        yield* Effect.flip(length("'".repeat(most / 2)))
+        yield* Effect.flip(length("é".repeat(most / 2)))
+        yield* Effect.flip(sql`SELECT LENGTH(${new Uint8Array(most / 2)})`)
+        const largest = most - around - 1
+        assert.deepStrictEqual(yield* length("x".repeat(largest)), [[largest]])
+        assert.deepStrictEqual(yield* sql`SELECT CONNECTION_ID() AS id`, [{ id }])
+      }),
+    30_000
+  )
+
+  it.live.runIf(isInstalled)(
+    "a server where a backslash is a character like others takes texts as they are",
+    () =>
+      Effect.gen(function*() {
+        const url = yield* started("--sql-mode=STRICT_TRANS_TABLES,NO_BACKSLASH_ESCAPES,ANSI")
+        const sql = Context.get(yield* Layer.build(MysqlClient.layer({ url })), SqlClient)
+        for (const text of ["'; DROP TABLE things; --", "x' OR 1=1 -- ", "\\' OR 1=1 -- ", "\\"]) {
+          assert.deepStrictEqual(yield* sql`SELECT ${text} AS text`, [{ text }])
+        }
+        const [[modes]] = (yield* sql`SELECT @@SESSION.sql_mode`.values) as [[string]]
+        assert.includeMembers(modes.split(","), ["STRICT_TRANS_TABLES", "ANSI"])
+      }),
+    60_000
+  )
+
+  it.live("an address that is none is refused at once, without showing it", () =>
+    Effect.gen(function*() {
+      const refused = [
+        ["nonsense", "a text that is no URL"],
+        ["localhost:3306/test", "one that begins with localhost:"],
+        ["postgres://root:secret@127.0.0.1:5432/test", "one that begins with postgres:"],
+        ["mysql://root:se#cret@127.0.0.1:3306/test", "a text that is no URL"],
+        ["mysql://root:100%secret@127.0.0.1:3306/test", "one with a % that stands for nothing"]
+      ] as const
+      for (const [url, what] of refused) {
+        const error = yield* Effect.flip(Layer.build(MysqlClient.layer({ url: Redacted.make(url) })))
+        assert.include(error.message, `url: got ${what}, expected one such as mysql://user:password@`)
+        assert.notInclude(error.message, "secret")
+        assert.isFalse(error.isRetryable)
+      }
     }))
 })
