@@ -54,6 +54,26 @@ local request = cjson.decode(ARGV[1])
 local function text(n) return ARGV[n + 1] end
 -- exact, where Lua's own conversion ends at 14 digits
 local function digits(n) return string.format('%.0f', n) end
+-- the same for the JSON of a row, whose numbers are whole: an instant beyond the year 5138 has more digits than Lua's writes of a number
+local function json(row)
+  local long
+  for key, value in pairs(row) do
+    if type(value) == 'number' and (value >= 1e14 or value <= -1e14) then
+      long = long or {}
+      long[key] = value
+    end
+  end
+  if not long then return cjson.encode(row) end
+  local parts = {}
+  for key, value in pairs(long) do
+    row[key] = nil
+    parts[#parts + 1] = '"' .. key .. '":' .. digits(value)
+  end
+  -- what has only such numbers is no row
+  local text = string.sub(cjson.encode(row), 1, -2) .. ',' .. table.concat(parts, ',') .. '}'
+  for key, value in pairs(long) do row[key] = value end
+  return text
+end
 `
 
 /** Puts a script together from the Lua functions that it needs and the steps of its own. */

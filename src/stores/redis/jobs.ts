@@ -22,7 +22,7 @@ export const jobTable = `
 local jobs, jobBodies, jobIds, due = tag .. ':jobs', tag .. ':jobs:body', tag .. ':jobs:ids', tag .. ':due'
 
 local function saveJob(id, job)
-  call('HSET', jobs, id, cjson.encode(job))
+  call('HSET', jobs, id, json(job))
   if job.nextDue then call('ZADD', due, job.nextDue, id) else call('ZREM', due, id) end
 end
 `

@@ -62,7 +62,7 @@ end
 const moving = `
 local freed, vacated = {}, {}
 
-local function save(id, run) call('HSET', heads, id, cjson.encode(run)) end
+local function save(id, run) call('HSET', heads, id, json(run)) end
 
 local function enter(id, run)
   local state = run.state

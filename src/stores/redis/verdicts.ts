@@ -28,7 +28,7 @@ local function record(range)
       end
     end
   end
-  call('ZADD', ranges, range.to, cjson.encode(range))
+  call('ZADD', ranges, range.to, json(range))
   call('ZADD', ages, 'LT', range.to, range.job)
 end
 `

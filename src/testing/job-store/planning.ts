@@ -1,6 +1,6 @@
 /** Reading what is due, and committing decisions about it. */
 import * as assert from "node:assert/strict"
-import { chapter, claim, has, idsOf, jobOf, runOf } from "./case.ts"
+import { chapter, claim, has, idsOf, jobOf, lane, runOf } from "./case.ts"
 import { advance, at, done, exhaust, job, occurrence, remove, replace, run, verdict } from "./rows.ts"
 
 export const planning = chapter("planning", {
@@ -199,6 +199,28 @@ export const planning = chapter("planning", {
       log: null,
       expiresAt: null
     })
+  },
+
+  "instants far away are kept to the millisecond": function*(store) {
+    const [never, last, first] = [Date.parse("9999-12-31T23:59:59.999Z"), 8_639_999_999_999_999, -62_135_596_799_999]
+    const kept = { cursor: first, nextNominal: never, nextDue: never, updated: never, created: first, anchor: first }
+    yield* store.insertJobs([job("a", kept)])
+    has(yield* jobOf(store, "a"), kept)
+    assert.equal((yield* store.due({ now: at(0), limit: 10 })).next, never)
+    const stretch = verdict(job("a"), first, never)
+    const given = occurrence(job("a"), last, { readyAt: last, retention: last, boost: never })
+    const change = advance(job("a", kept), never, { verdicts: [stretch], runs: [given] })
+    assert.deepEqual(yield* store.commit({ changes: [change], now: at(0) }), ["ok"])
+    assert.equal((yield* jobOf(store, "a")).cursor, never)
+    has(yield* runOf(store, given.id), given)
+    assert.equal((yield* store.claim({ node: "n1", lanes: [lane], limit: 0, now: at(0) })).next, last)
+    const continued = verdict(job("a"), never, last)
+    const further = advance(job("a", { ...kept, revision: 2 }), last, { verdicts: [continued] })
+    assert.deepEqual(yield* store.commit({ changes: [further], now: at(0) }), ["ok"])
+    const [range] = yield* store.verdicts({ job: "a", limit: 10 })
+    has(range!, { from: first, to: last })
+    const [claimed] = yield* claim(store, last)
+    has(claimed!, { planned: last, claimed: last, retention: last })
   },
 
   "an occurrence is never decided twice, not even when its run is over": function*(store) {
