@@ -172,7 +172,8 @@ const start = Effect.fnUntraced(function*(
     )
   }
   yield* begin(roles, "planner", planner(core))
-  if (store.capabilities.durability !== "none") {
+  // what one start left behind, the next one may find
+  if (store.capabilities.shared || store.capabilities.durability !== "none") {
     yield* begin(roles, "replanner", Effect.andThen(replan(core), Effect.never))
     yield* begin(roles, "follower", Effect.andThen(followNewest(core), Effect.never))
   }

@@ -87,7 +87,7 @@ export const resolve = Effect.fnUntraced(function*(
     poll: yield* millis("poll", shared && !capabilities.push && live ? 1_000 : Infinity),
     storeTimeout: yield* millis("storeTimeout", shared && live ? Math.ceil(lease / 2) : Infinity),
     reread: yield* millis("reread", live ? 30_000 : Infinity),
-    pace: live && capabilities.durability !== "none" ? 20 : 0,
+    pace: live && (shared || capabilities.durability !== "none") ? 20 : 0,
     grace: yield* millis("grace", live ? 30_000 : 0, 0),
     planBatch: 512,
     claimBatch: 512,
