@@ -55,12 +55,14 @@
 import * as PgClient from "@effect/sql-pg/PgClient"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import type * as Redacted from "effect/Redacted"
+import * as Redacted from "effect/Redacted"
+import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 import { JobStore, type Service } from "../JobStore.ts"
 import { StoreError } from "../SchedulerError.ts"
+import * as Address from "./address.ts"
 import * as Channel from "./postgres/Channel.ts"
 import { dialect } from "./postgres/dialect.ts"
 import * as Rooms from "./postgres/rooms.ts"
@@ -226,8 +228,16 @@ export const layerUrl = (
   options: UrlOptions = {}
 ): Layer.Layer<JobStore | PgClient.PgClient | SqlClient, StoreError> =>
   layer(options).pipe(Layer.provideMerge(
-    Layer.catch(
-      PgClient.layer({ keepAlive, maxMessageSize, ...options.client, url }),
-      (error: SqlError) => Layer.effectContext(Effect.fail(storeError("open", error, dialect.isTransient)))
+    Result.match(
+      Address.parse(Redacted.value(url), ["postgres:", "postgresql:"], "postgres://user:password@localhost:5432/app"),
+      {
+        onFailure: (message) =>
+          Layer.effectContext(Effect.fail(new StoreError({ verb: "open", retryable: false, message }))),
+        onSuccess: () =>
+          Layer.catch(
+            PgClient.layer({ keepAlive, maxMessageSize, ...options.client, url }),
+            (error: SqlError) => Layer.effectContext(Effect.fail(storeError("open", error, dialect.isTransient)))
+          )
+      }
     )
   ))

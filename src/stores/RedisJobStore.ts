@@ -10,8 +10,12 @@
  *
  * Each verb is one Lua script, so it is carried out wholly or not at all, and no two verbs meet. All keys of a namespace begin with
  * `{prefix:namespace}` and lie in one slot of a Redis Cluster. The scripts need Redis 6.2 or newer, or something compatible with it
- * that knows Lua, and never ask for the server's time. A user with restricted rights needs these keys, the channel
- * `{prefix:namespace}:signals`, and the right to run scripts.
+ * that knows Lua, and never ask for the server's time. A user with restricted rights needs these keys, the channel, and these commands:
+ *
+ *     ACL SETUSER app on >password ~{scheduler:default}* &{scheduler:default}:signals
+ *       +@read +@write +@scripting +@pubsub +@connection +time
+ *
+ * If it may not ask for the server's settings (`+config|get`), say what they promise with the option `durability`.
  *
  * **Gotchas**
  *
@@ -59,11 +63,13 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { Redis } from "effect/persistence/Redis"
+import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Os from "node:os"
 import { type Capabilities, JobStore, type Service } from "../JobStore.ts"
 import { StoreError } from "../SchedulerError.ts"
+import * as Address from "./address.ts"
 import * as Claiming from "./redis/claiming.ts"
 import * as Database from "./redis/Database.ts"
 import { storeError } from "./redis/errors.ts"
@@ -158,8 +164,13 @@ export const layer = (options?: Options): Layer.Layer<JobStore, StoreError, Redi
 
 /** Loaded when it is asked for, so that `layer` works where these packages are not installed. */
 const connection = (url: string): Layer.Layer<Redis, StoreError> =>
-  Layer.unwrap(Effect.map(
-    Effect.tryPromise({
+  Layer.unwrap(Effect.gen(function*() {
+    // an address of a socket has no host, which is no URL to everybody
+    const address = Address.parse(url, ["redis:", "rediss:"], "redis://user:password@localhost:6379")
+    if (Result.isFailure(address) && !url.startsWith("unix:")) {
+      return yield* new StoreError({ verb: "open", retryable: false, message: address.failure })
+    }
+    const NodeRedis = yield* Effect.tryPromise({
       try: () => import("@effect/platform-node/NodeRedis"),
       catch: (cause) =>
         new StoreError({
@@ -169,16 +180,15 @@ const connection = (url: string): Layer.Layer<Redis, StoreError> =>
             "install them, or use layer over a Redis service of another kind",
           cause
         })
-    }),
-    (NodeRedis) =>
-      // while the server is away a verb is to fail, so that the scheduler can say so and try again
-      Layer.catch(
-        Layer.effectDiscard(Effect.flatMap(NodeRedis.NodeRedis, Watching.watch)).pipe(
-          Layer.provideMerge(NodeRedis.layer({ url, disableOfflineQueue: true, ...Watching.options }))
-        ),
-        (error) => Layer.effectContext(Effect.fail(storeError("open", error)))
-      )
-  ))
+    })
+    // while the server is away a verb is to fail, so that the scheduler can say so and try again
+    return Layer.catch(
+      Layer.effectDiscard(Effect.flatMap(NodeRedis.NodeRedis, Watching.watch)).pipe(
+        Layer.provideMerge(NodeRedis.layer({ url, disableOfflineQueue: true, ...Watching.options }))
+      ),
+      (error) => Layer.effectContext(Effect.fail(storeError("open", error)))
+    )
+  }))
 
 /**
  * A store with a connection of its own, and that connection. It needs the packages `@effect/platform-node` and `redis`.

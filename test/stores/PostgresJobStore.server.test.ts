@@ -558,6 +558,36 @@ describe.runIf(isRunning)("PostgresJobStore", () => {
       60_000
     )
 
+    it.live(
+      "need no right but the one to make tables in the schema, and say so where it is missing",
+      () =>
+        Effect.gen(function*() {
+          const schema = yield* temporarySchema
+          const sql = Context.get(yield* Layer.build(client()), SqlClient)
+          const role = `${schema}_owner`
+          yield* Effect.acquireRelease(
+            sql.unsafe(`CREATE ROLE ${role} LOGIN`),
+            () => Effect.orDie(Effect.andThen(sql.unsafe(`DROP OWNED BY ${role}`), sql.unsafe(`DROP ROLE ${role}`)))
+          )
+          const migrated = Effect.scoped(
+            Layer.build(PostgresJobStore.layerMigrate({ schema }).pipe(Layer.provide(client({ username: role }))))
+          )
+          const refused = (message: RegExp) =>
+            Effect.map(Effect.flip(migrated), (error) => assert.match(error.message, message))
+          yield* refused(/permission denied for database/)
+          yield* sql.unsafe(`CREATE SCHEMA ${schema}`)
+          yield* sql.unsafe(`GRANT USAGE ON SCHEMA ${schema} TO ${role}`)
+          yield* refused(/permission denied for schema/)
+          yield* sql.unsafe(`GRANT CREATE ON SCHEMA ${schema} TO ${role}`)
+          yield* migrated
+          assert.deepStrictEqual(yield* using(schema, { migrate: false }), ["inserted"])
+          // of an older version they are brought up to date, as before
+          yield* sql.unsafe(`DELETE FROM ${schema}.scheduler_migrations WHERE migration_id = 2`)
+          yield* refused(/already exists/)
+        }),
+      60_000
+    )
+
     it.live("have names that need no quotes", () =>
       Effect.gen(function*() {
         for (const [field, value] of [["prefix", "Jobs_"], ["prefix", "a-b"], ["schema", "x.y"], ["schema", ""]]) {
@@ -575,5 +605,16 @@ describe.runIf(isRunning)("PostgresJobStore", () => {
       )
       assert.strictEqual(error._tag, "StoreError")
       assert.isTrue(error.retryable)
+    }))
+
+  it.live("an address that is none is refused, without showing it", () =>
+    Effect.gen(function*() {
+      for (const url of ["nonsense", "localhost:5432/secret", "mysql://root:secret@127.0.0.1:3306/test"]) {
+        const opening = Effect.provide(Effect.asVoid(JobStore), PostgresJobStore.layerUrl(Redacted.make(url)))
+        const error = yield* Effect.flip(opening)
+        assert.match(error.message, /^url: got .*, expected one such as postgres:\/\/user:password@localhost:5432\/app/)
+        assert.notInclude(error.message, "secret")
+        assert.isFalse(error._tag === "StoreError" && error.retryable)
+      }
     }))
 })

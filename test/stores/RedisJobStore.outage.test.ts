@@ -1,8 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, References, Schedule, Schema, Stream } from "effect"
-import { FiberExecutor, Scheduler, Task, Trigger } from "effect-scheduler"
+import { FiberExecutor, MemoryJobStore, Scheduler, Task, Trigger } from "effect-scheduler"
 import { RedisJobStore } from "effect-scheduler/redis"
 import { JobStoreSuite as Suite } from "effect-scheduler/testing"
+import { readFileSync } from "node:fs"
 import { isInstalled, Server } from "./redis/process.ts"
 import { isMissing, opened } from "./redis/server.ts"
 
@@ -96,4 +97,25 @@ describe.skipIf(isMissing || !isInstalled)("a Redis that is killed and started a
         assert.deepStrictEqual(told, ["StoreUnavailable", "StoreRecovered"])
       }).pipe(Effect.provide(Main))
     }).pipe(silently), 60_000)
+})
+
+describe.skipIf(isMissing || !isInstalled)("a Redis whose users have few rights", () => {
+  it.live("carries out all verbs for one who has those that the docs name", () =>
+    Effect.gen(function*() {
+      const server = yield* served
+      const docs = readFileSync(new URL("../../src/stores/RedisJobStore.ts", import.meta.url), "utf8")
+      const [, command] = /ACL SETUSER (app on[^]*?)\n \*\n/.exec(docs)!
+      const rights = command!.replaceAll("\n *", " ").split(/ +/)
+      yield* Effect.promise(() => server.command("ACL", "SETUSER", ...rights))
+      const address = new URL(server.url)
+      address.username = "app"
+      address.password = "password"
+      const { store } = yield* opened({}, address.href)
+      assert.strictEqual(store.capabilities.durability, "none")
+      yield* Suite.walk([yield* MemoryJobStore.make(), store], { seed: 7, steps: 60 })
+      assert.isAbove(yield* store.clock!, 0)
+      const stranger = yield* Effect.flip(opened({ namespace: "other" }, address.href))
+      assert.strictEqual(stranger._tag, "StoreError")
+      assert.isFalse(stranger.retryable)
+    }), 60_000)
 })

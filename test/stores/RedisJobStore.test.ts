@@ -173,6 +173,21 @@ describe.skipIf(isMissing)("RedisJobStore", () => {
       assert.isTrue(error.retryable)
     }))
 
+  it.effect("refuses an address that is none, without showing it", () =>
+    Effect.gen(function*() {
+      for (
+        const url of ["nonsense", "localhost:6379", "http://:secret@localhost:6379", "redis://:100%secret@localhost"]
+      ) {
+        const error = yield* Effect.flip(Layer.build(RedisJobStore.layerUrl(url)))
+        assert.match(error.message, /^url: got .*, expected one such as redis:\/\/user:password@localhost:6379/)
+        assert.notInclude(error.message, "secret")
+        assert.isFalse(error.retryable)
+      }
+      // that of a socket, which has no host
+      const error = yield* Effect.flip(Layer.build(RedisJobStore.layerUrl("unix://user:secret@/nowhere/redis.sock")))
+      assert.match(error.message, /ENOENT/)
+    }))
+
   it.effect("fails with a typed error that no patience helps against when the keys are somebody else's", () =>
     Effect.gen(function*() {
       const redis = yield* Redis.Redis

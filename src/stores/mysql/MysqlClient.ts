@@ -37,6 +37,7 @@ import { SqlError, UnknownError } from "effect/sql/SqlError"
 import * as Statement from "effect/sql/Statement"
 import * as Stream from "effect/Stream"
 import * as Mysql from "mysql2"
+import * as Address from "../address.ts"
 import { reasonOf, undoesTransaction } from "./errors.ts"
 
 /**
@@ -238,30 +239,11 @@ const sessionOf = (connection: Mysql.Connection, config: Mysql.ConnectionOptions
   }
 }
 
-/** What is refused is not shown: there is a password in it. */
-const parse = (text: string): Effect.Effect<URL, SqlError> => {
-  const refuse = (what: string) =>
-    Effect.fail(
-      new SqlError({
-        reason: new UnknownError({
-          cause: undefined,
-          message:
-            `url: got ${what}, expected one such as mysql://user:password@localhost:3306/app, in which characters of ` +
-            "a password that mean something in a URL are written as %40 is for @",
-          operation: "connect"
-        })
-      })
-    )
-  const url = URL.parse(text)
-  if (url === null) return refuse("a text that is no URL")
-  if (url.protocol !== "mysql:" && url.protocol !== "mariadb:") return refuse(`one that begins with ${url.protocol}`)
-  try {
-    for (const part of [url.username, url.password, url.pathname]) decodeURIComponent(part)
-  } catch {
-    return refuse("one with a % that stands for nothing")
-  }
-  return Effect.succeed(url)
-}
+const parse = (text: string): Effect.Effect<URL, SqlError> =>
+  Effect.mapError(
+    Effect.fromResult(Address.parse(text, ["mysql:", "mariadb:"], "mysql://user:password@localhost:3306/app")),
+    (message) => new SqlError({ reason: new UnknownError({ cause: undefined, message, operation: "connect" }) })
+  )
 
 /**
  * Opens a pool of connections, the first of them at once. They are closed with the scope.

@@ -28,7 +28,7 @@ export const storeError = (
   isTransient: Dialect["isTransient"] = () => false
 ): StoreError => {
   const { cause } = error.reason
-  const detail = cause instanceof Error && cause.message !== error.message ? `: ${cause.message}` : ""
+  const detail = cause instanceof Error && !error.message.includes(cause.message) ? `: ${cause.message}` : ""
   return new StoreError({
     verb,
     retryable: error.isRetryable || wasOvertaken(error) || isTransient(error),

@@ -7,7 +7,8 @@ import * as Effect from "effect/Effect"
 import * as Migrator from "effect/sql/Migrator"
 import type { SqlClient } from "effect/sql/SqlClient"
 import { SqlClient as Client } from "effect/sql/SqlClient"
-import type { SqlError } from "effect/sql/SqlError"
+import { isSqlError, type SqlError } from "effect/sql/SqlError"
+import type { Statement } from "effect/sql/Statement"
 import { StoreError } from "../../SchedulerError.ts"
 import { nameIn, type Tables } from "./Database.ts"
 import type { Stepwise } from "./Dialect.ts"
@@ -184,12 +185,22 @@ export const check = Effect.fnUntraced(
   Effect.catchTag("SqlError", (error) => Effect.fail(storeError("migrate", error)))
 )
 
+const isThere = (looking: Statement<unknown>) => Effect.map(looking.values, (rows) => rows.length > 0)
+
 const atOnce = Effect.fnUntraced(function*(sql: SqlClient, tables: Tables) {
   const { dialect, schema } = tables
   const named = nameIn(tables)
   const table = named("migrations")
   if (dialect.exclusive !== undefined) yield* sql`${dialect.exclusive([table], named)}`
-  if (schema !== undefined) yield* sql`CREATE SCHEMA IF NOT EXISTS ${sql.literal(schema)}`
+  // who may make tables in a schema need not have the right to make schemas, which a database asks for even where there is nothing to make
+  if (schema !== undefined && !(yield* isThere(sql`SELECT 1 FROM pg_namespace WHERE nspname = ${schema}`))) {
+    yield* sql`CREATE SCHEMA ${sql.literal(schema)}`
+  }
+  // Effect's migrator makes the same; but where a server refuses that, it asks again, in a transaction that has failed, and the reason is lost
+  if (dialect.isRemote && !(yield* isThere(sql`${dialect.tableExists(table)}`))) {
+    yield* sql`CREATE TABLE ${sql.literal(table)} (migration_id integer primary key,
+      created_at timestamp with time zone not null default now(), name text not null)`
+  }
   yield* Migrator.make({})({ loader: Migrator.fromRecord(versions(sql, tables)), table })
 })
 
@@ -244,8 +255,12 @@ export const migrate = Effect.fnUntraced(
   },
   Effect.catchTags({
     SqlError: (error) => Effect.fail(storeError("migrate", error)),
-    MigrationError: (error) =>
-      Effect.fail(new StoreError({ verb: "migrate", retryable: false, message: error.message, cause: error }))
+    MigrationError: (error) => {
+      const { cause } = error
+      const why = isSqlError(cause) ? storeError("migrate", cause).message : cause instanceof Error ? cause.message : ""
+      const message = why === "" ? error.message : `${error.message}: ${why}`
+      return Effect.fail(new StoreError({ verb: "migrate", retryable: false, message, cause: error }))
+    }
   })
 )
 
