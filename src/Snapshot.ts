@@ -195,7 +195,8 @@ const decodeWith = <S extends Schema.Top & { readonly DecodingServices: never }>
   return (text: string, line: number): Result.Result<S["Type"], SnapshotError> => {
     let value: unknown
     try {
-      value = JSON.parse(text)
+      // some editors begin a file with a mark of its encoding, which counts as a space
+      value = JSON.parse(text.trim())
     } catch {
       return Result.fail(new SnapshotError({ line, field: "", value: show(text), expected: "a line of JSON" }))
     }
@@ -216,7 +217,7 @@ const refusal = (issue: SchemaIssue.Issue, value: unknown, line: number): Snapsh
     line,
     field: path.map(String).join("."),
     value: found === undefined ? "nothing" : show(found),
-    expected: first?.message ?? "a job of this version"
+    expected: found === undefined ? "a value" : first?.message.replace(/^Expected /, "") ?? "a job of this version"
   })
 }
 

@@ -136,13 +136,16 @@ const maxIdLength = 255
 
 export const checkId = (id: string): Exit.Exit<string, InvalidOption> =>
   // oxlint-disable-next-line no-control-regex -- control characters are what is refused
-  typeof id === "string" && id.length > 0 && id.length <= maxIdLength && !/[\u0000-\u001f\u007f]/.test(id)
+  typeof id === "string" && id.length > 0 && id.length <= maxIdLength && !/[\u0000-\u001f\u007f]/.test(id) &&
+    // no database keeps it: two jobs would be one there
+    id.isWellFormed()
     ? Exit.succeed(id)
     : Exit.fail(
       new InvalidOption({
         field: "id",
         value: show(id),
-        expected: `1 to ${maxIdLength} characters without control characters`
+        expected:
+          `1 to ${maxIdLength} characters, none of which is a control character or half of one (an emoji that was cut in two)`
       })
     )
 

@@ -34,6 +34,11 @@ export const checkKey = (
     } characters, for it is stored with the task's name`
     return Exit.fail(new InvalidOption({ field: "key", value: show(key), expected }))
   }
+  // what no database keeps in a name
+  if (key !== null && (!key.isWellFormed() || key.includes("\u0000"))) {
+    const expected = "a text without U+0000, and without half of a character (an emoji that was cut in two)"
+    return Exit.fail(new InvalidOption({ field: "key", value: show(key), expected }))
+  }
   const field = concurrency?.key !== undefined ? "concurrency.key" : rate?.key === true ? "rate.key" : undefined
   if (field === undefined || key !== null) return Exit.void
   const expected = `a key for it to count: task ${task.name} has no key function, and no key is given`

@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
+import { parseJson } from "../internal/json.ts"
 import { show } from "../internal/show.ts"
 import type * as Job from "../Job.ts"
 import type * as JobStore from "../JobStore.ts"
@@ -100,8 +101,12 @@ const prepare = Effect.fnUntraced(function*(
   }
   const row = Snapshot.toRow(job)
   yield* Effect.mapError(checkNames(row), ({ expected }) => refuse("id", job.id, expected))
-  const hasNote = typeof job.pause === "object" && job.pause !== null && !Array.isArray(job.pause)
-  if ((row.state === "paused" || row.state === "quarantined") && !hasNote) {
+  const tags = parseJson(row.tags)
+  if (!Array.isArray(tags) || !tags.every((tag) => typeof tag === "string")) {
+    return yield* refuse("tags", job.tags, "an array of texts")
+  }
+  if (!isObject(parseJson(row.metadata))) return yield* refuse("metadata", job.metadata, "an object")
+  if ((row.state === "paused" || row.state === "quarantined") && !isObject(job.pause)) {
     return yield* refuse("pause", job.pause, `why it is ${row.state}, such as {"reason":"…","by":"…"}`)
   }
   if (row.state === "quarantined" || row.state === "done") return { ...row, nextNominal: null, nextDue: null }
@@ -110,6 +115,8 @@ const prepare = Effect.fnUntraced(function*(
   // What cannot be read here is looked at when it is due: then it is left to a node that knows more, or put into quarantine.
   return row.state === "active" && row.nextDue === null ? { ...row, nextDue: yield* now } : row
 })
+
+const isObject = (value: unknown): boolean => typeof value === "object" && value !== null && !Array.isArray(value)
 
 const insert = Effect.fnUntraced(function*(
   core: Core,

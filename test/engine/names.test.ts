@@ -50,6 +50,28 @@ const carriedOut = (id: string) =>
     assert.isAtMost(Math.max(...runs.map(({ id }) => id.length)), 320)
   })
 
+describe("a name that not every store keeps as it is", () => {
+  const refused = (field: string) => <A, R>(call: Effect.Effect<A, unknown, R>) =>
+    Effect.map(Effect.flip(call), (error) => assert.propertyVal(error, "field", field))
+
+  it.effect("is refused, as an id and as a key", () =>
+    Effect.gen(function*() {
+      const scheduler = yield* Scheduler.Scheduler
+      const trigger = Trigger.after("1 second")
+      for (const name of ["cut \ud83d", "\ude00 cut", "nothing\u0000"]) {
+        yield* refused("id")(scheduled(name, 0))
+        yield* refused("id")(scheduler.enqueue(Step, { id: name }))
+        yield* refused("key")(scheduler.enqueue(Step, { key: name, unique: true }))
+        yield* refused("key")(scheduler.schedule(Step, { id: "a", trigger, key: name, concurrency: { key: 1 } }))
+        const onSuccess = Continuation.onSuccess(Step, { key: name, concurrency: { key: 1 } })
+        yield* refused("followedBy[0].key")(scheduler.enqueue(Step, { followedBy: [onSuccess] }))
+      }
+      yield* scheduled("whole 😀", 0)
+      yield* scheduler.enqueue(Step, { key: "whole 😀\t", unique: true })
+      assert.deepStrictEqual((yield* scheduler.list()).map(({ id }) => id), ["whole 😀"])
+    }).pipe(Effect.provide(on(MemoryJobStore.layer))))
+})
+
 describe("a job whose id and chain are long", () => {
   it.effect("is refused with the length that its id may have, and runs to the end with that", () =>
     Effect.gen(function*() {
