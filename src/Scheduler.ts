@@ -610,8 +610,14 @@ export interface Options<
   Stores extends Named<JobStore> = {},
   Executors extends Named<Executor> = {}
 > extends EngineOptions {
-  /** The tasks that this node carries out. A node that names none only schedules and plans. */
+  /** The tasks that this node carries out: one that names none plans, and carries nothing out. */
   readonly tasks?: Tasks | undefined
+  /**
+   * Whether this node plans, which is to turn what comes due into runs; true unless told. One that does not, and names tasks, only works; one that
+   * names none only asks. Any number of each may share a store, of which somebody has to plan. A job whose `overlap` is its task's
+   * function is planned by nodes that name the task, others leave it to them. Closures are of the node itself, and planned by it in any case.
+   */
+  readonly planning?: boolean | undefined
   /**
    * Stores besides the bare `JobStore` of the context, which is `default` (it may be given here under that name instead). Each name is a
    * store of its own, with its own planner and lease; see {@link Service.store}. They are opened with the scheduler and closed after it,
@@ -720,7 +726,9 @@ export const make = Effect.fnUntraced(function*<
   )
   // Fibers are forked from the scheduler's own context, whoever's call starts them.
   const own = yield* captured<never>()
-  const start = (parts: Pick<Parameters<typeof Engine.make>[0], "name" | "store" | "executors" | "served">) =>
+  const start = (
+    parts: Pick<Parameters<typeof Engine.make>[0], "name" | "store" | "executors" | "served" | "planning">
+  ) =>
     Effect.flatMap(Scope.fork(engines), (engine) =>
       Effect.updateContext(
         Engine.make({ ...parts, events: Events.ofStore(events, parts.name), gate, defaults, times: options }),
@@ -737,7 +745,10 @@ export const make = Effect.fnUntraced(function*<
       start({ name: closureStore, store: memory, executors, served: closures.served })
     )
   }))
-  const cores = yield* Effect.forEach(stores, ([name, store]) => start({ name, store, executors, served }))
+  const cores = yield* Effect.forEach(
+    stores,
+    ([name, store]) => start({ name, store, executors, served, planning: options.planning })
+  )
   const core = cores.find(({ name }) => name === "default")!
   const all = Stores.make(cores)
 

@@ -61,6 +61,8 @@ export interface Options {
   readonly served: ReadonlyMap<string, Served>
   readonly events: StoreEvents
   readonly gate: Latch.Latch
+  /** Whether this node plans, as it does unless told; others may do it for all. */
+  readonly planning?: boolean | undefined
   readonly defaults: Defaults
   readonly times: Settings.EngineOptions
 }
@@ -90,7 +92,7 @@ const start = Effect.fnUntraced(function*(
     readonly time: StoreTime.StoreTime
   }
 ): Effect.fn.Return<Core, never, Scope.Scope> {
-  const { context, events, gate, live, name, settings, store, time } = options
+  const { context, events, gate, live, name, planning = true, settings, store, time } = options
   const executors = [...options.executors].filter(([executor]) => lanesOf(options.served, executor).length > 0)
   // Joined once, not in every run.
   const served = new Map<string, Served>()
@@ -171,10 +173,10 @@ const start = Effect.fnUntraced(function*(
       Effect.andThen(reap(core, () => false), Effect.never)
     )
   }
-  yield* begin(roles, "planner", planner(core))
+  if (planning) yield* begin(roles, "planner", planner(core))
   // what one start left behind, the next one may find
   if (store.capabilities.shared || store.capabilities.durability !== "none") {
-    yield* begin(roles, "replanner", Effect.andThen(replan(core), Effect.never))
+    if (planning) yield* begin(roles, "replanner", Effect.andThen(replan(core), Effect.never))
     yield* begin(roles, "follower", Effect.andThen(followNewest(core), Effect.never))
   }
   for (let i = 0; i < executors.length; i++) {
