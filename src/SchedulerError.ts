@@ -81,6 +81,13 @@ export class RemovalTimeout extends Schema.TaggedError<RemovalTimeout>()("Remova
   }
 }
 
+/** What does not wait. */
+const insteadOfWaiting: { readonly [verb: string]: string } = {
+  run: "use enqueue, and ask for its result after the commit",
+  remove: `give it running: "leave"`,
+  removeAll: `give it running: "leave"`
+}
+
 /**
  * A verb that waits for other fibers was called inside a database transaction, where what it waits for cannot happen.
  *
@@ -91,7 +98,9 @@ export class WaitInTransaction extends Schema.TaggedError<WaitInTransaction>()("
   verb: Schema.String
 }) {
   override get message() {
-    return `${this.verb} waits for runs to end and cannot do so inside a transaction; call it after the commit`
+    const instead = insteadOfWaiting[this.verb]
+    return `${this.verb} waits for runs to end and cannot do so inside a transaction; call it after the commit` +
+      (instead === undefined ? "" : `, or ${instead}`)
   }
 }
 

@@ -10,3 +10,7 @@ export const onceCommitted = ({ store }: Core, tell: () => void): Effect.Effect<
     store.transaction,
     (open) => open === undefined ? Effect.sync(tell) : open.afterCommit(Effect.sync(tell))
   )
+
+/** What others see only after the commit cannot be waited for before it. */
+export const unlessInTransaction = <E>({ store }: Core, wait: Effect.Effect<unknown, E>): Effect.Effect<unknown, E> =>
+  Effect.flatMap(store.transaction, (open) => open === undefined ? wait : Effect.void)

@@ -11,7 +11,7 @@ import type * as Task from "../Task.ts"
 import * as Trigger from "../Trigger.ts"
 import { basisOf } from "./basis.ts"
 import { change, decidePast } from "./change.ts"
-import { onceCommitted } from "./committed.ts"
+import { onceCommitted, unlessInTransaction } from "./committed.ts"
 import { type Core, now } from "./core.ts"
 import { manualRun, read, skipStretch, tryAgainst } from "./decide.ts"
 import { checkId, define, type Defined, type Definition, exhausted, knownTrigger, newRow } from "./definition.ts"
@@ -145,10 +145,6 @@ const conflict = Effect.fnUntraced(function*(
       )
   }
 })
-
-/** What others see only after the commit cannot be waited for before it. */
-const unlessInTransaction = <E>(core: Core, wait: Effect.Effect<unknown, E>) =>
-  Effect.flatMap(core.store.transaction, (open) => open === undefined ? wait : Effect.void)
 
 /** The id was taken a moment ago and is free by now. */
 const insertAgain = Effect.fnUntraced(function*(

@@ -26,7 +26,7 @@ import { anyRun, untilSettled } from "./waiting.ts"
 export interface RemoveOptions {
   /**
    * What happens to runs that are going: `"interrupt"` (default) them and wait for their finalizers, `"wait"` for their own end, or
-   * `"leave"` them and return at once.
+   * `"leave"` them and return at once, which alone is possible in a transaction.
    */
   readonly running?: "interrupt" | "wait" | "leave" | undefined
   /** How long to wait. Default: as long as it takes. */

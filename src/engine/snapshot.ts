@@ -12,7 +12,7 @@ import type * as JobStore from "../JobStore.ts"
 import { InvalidOption, JobConflict, SnapshotError, type StoreError } from "../SchedulerError.ts"
 import * as Snapshot from "../Snapshot.ts"
 import { change, decidePast } from "./change.ts"
-import { onceCommitted } from "./committed.ts"
+import { onceCommitted, unlessInTransaction } from "./committed.ts"
 import { type Core, now } from "./core.ts"
 import { read } from "./decide.ts"
 import { checkId } from "./definition.ts"
@@ -182,7 +182,7 @@ const meet = Effect.fnUntraced(function*(
 const replaceBy = (core: Core, row: JobStore.JobRow) =>
   Effect.flatMap(displace(core, row), ({ ended }) => {
     core.planWake.openUnsafe()
-    return ended
+    return unlessInTransaction(core, ended)
   })
 
 /** The same job as it was once. What has been decided since stays decided. */

@@ -79,3 +79,39 @@ describe("in a transaction that is rolled back", () => {
     })
   })
 })
+
+describe("in a transaction", () => {
+  it.effect("an import that replaces a job waits for none of its runs, which are interrupted at the commit", () => {
+    const w = world()
+    w.behave = () => Effect.never
+    return Effect.gen(function*() {
+      const { rolledBack, scheduler, sql } = yield* fixture(w)
+      yield* scheduler.schedule(Work, a)
+      const lines = yield* Stream.runCollect(scheduler.exportJobs())
+      yield* scheduler.remove("a")
+      yield* scheduler.schedule(Work, a)
+      yield* TestClock.adjust("11 seconds")
+      const replaced = scheduler.importJobs(lines, { conflict: "replace" })
+      yield* rolledBack(replaced)
+      const outcomes = Effect.map(scheduler.runs(), (runs) => runs.map(({ outcome, state }) => outcome ?? state))
+      assert.deepStrictEqual(yield* outcomes, ["running"])
+      assert.propertyVal(yield* sql.withTransaction(replaced), "replaced", 1)
+      yield* turns
+      // the job of the line catches up
+      assert.deepStrictEqual(yield* outcomes, ["running", "cancelled"])
+    })
+  })
+
+  it.effect("what waits says what does not", () =>
+    Effect.gen(function*() {
+      const { scheduler, sql } = yield* fixture(world())
+      const said = <A, E extends { readonly message: string }>(verb: Effect.Effect<A, E>) =>
+        Effect.map(Effect.flip(sql.withTransaction(verb)), ({ message }) => message)
+      yield* scheduler.schedule(Work, a)
+      assert.match(yield* said(scheduler.remove("a")), /after the commit, or give it running: "leave"$/)
+      assert.match(yield* said(scheduler.run(Work, { payload: { name: "a" } })), /after the commit, or use enqueue,/)
+      assert.match(yield* said(scheduler.cancel("a")), /call it after the commit$/)
+      yield* sql.withTransaction(scheduler.remove("a", { running: "leave" }))
+      assert.deepStrictEqual(yield* scheduler.list(), [])
+    }))
+})
