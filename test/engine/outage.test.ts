@@ -2,8 +2,8 @@
  * An outage is told once, when it begins, and once, when it is over, however the answers of many calls arrive.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Fiber, Metric, References } from "effect"
-import { SchedulerError, SchedulerMetric } from "effect-scheduler"
+import { Deferred, Effect, Fiber, Layer, Metric, References, Schedule } from "effect"
+import { JobStore, MemoryJobStore, SchedulerError, SchedulerMetric } from "effect-scheduler"
 import { TestClock } from "effect/testing"
 import * as Outage from "../../src/engine/outage.ts"
 
@@ -74,4 +74,45 @@ describe("an outage", () => {
       assert.deepStrictEqual(told, ["StoreUnavailable", "StoreRecovered", "StoreUnavailable"])
       yield* Fiber.interrupt(next.fiber)
     }).pipe(quietly))
+})
+
+describe("a store that cannot be reached when it is opened", () => {
+  const opening = (answers: ReadonlyArray<"away" | "refused" | "there">) => {
+    let tries = 0
+    const Store = Layer.effect(
+      JobStore.JobStore,
+      Effect.suspend(() => {
+        const answer = answers[tries++]
+        if (answer === "there") return MemoryJobStore.make()
+        const retryable = answer === "away"
+        return Effect.fail(new SchedulerError.StoreError({ verb: "open", retryable, message: "away" }))
+      })
+    )
+    // as docs/deploying.md has it
+    const Patient = Layer.effectContext(Effect.retry(Layer.build(Layer.fresh(Store)), {
+      while: ({ retryable }) => retryable,
+      schedule: Schedule.spaced("5 seconds")
+    }))
+    return { Patient, tries: () => tries }
+  }
+
+  it.effect("can be waited for", () =>
+    Effect.gen(function*() {
+      const { Patient, tries } = opening(["away", "away", "there"])
+      const open = Effect.flatMap(JobStore.JobStore, (store) => store.insertJobs([]))
+      const waiting = yield* Effect.forkChild(Effect.provide(open, Patient))
+      yield* TestClock.adjust("9 seconds")
+      assert.strictEqual(tries(), 2)
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual(yield* Fiber.join(waiting), [])
+    }))
+
+  it.effect("is not waited for in vain", () =>
+    Effect.gen(function*() {
+      const { Patient, tries } = opening(["away", "refused"])
+      const waiting = yield* Effect.forkChild(Effect.flip(Effect.scoped(Layer.build(Patient))))
+      yield* TestClock.adjust("1 hour")
+      assert.isFalse((yield* Fiber.join(waiting)).retryable)
+      assert.strictEqual(tries(), 2)
+    }))
 })
