@@ -210,7 +210,7 @@ describe.concurrent("04-crontab", () => {
         "0 0 1 1 * true"
       ].join("\n")
       yield* fs.writeFileString(crontab, before)
-      const program = yield* start("04-crontab/main.ts", crontab, "--db", `${directory}/cron.db`, "--timeout", "2")
+      const program = yield* start("04-crontab/main.ts", crontab, "--db", `${directory}/cron.db`, "--timeout", "6")
       const ended = (rows: ReadonlyArray<Row>) => rows.filter(({ what }) => /^(succeeded|failed|timedOut)$/.test(what))
       yield* program.until("end of all six", (rows) => ended(rows).length === 6)
 
