@@ -51,8 +51,19 @@ const many = 32
 const scalar = (column: Column, value: unknown): ReadonlyArray<Statement.Segment> => [
   // text takes the type that the statement asks for
   Statement.parameter(value === null ? null : String(value)),
-  Statement.literal(`::${typeOf(column)} AS ${column.name}`)
+  named(column)
 ]
+
+const names = new WeakMap<Column, Statement.Segment>()
+
+/** What follows a value; columns are few, and rows many. */
+const named = (column: Column): Statement.Segment => {
+  const known = names.get(column)
+  if (known !== undefined) return known
+  const segment = Statement.literal(`::${typeOf(column)} AS ${column.name}`)
+  names.set(column, segment)
+  return segment
+}
 
 const select = Statement.literal("(SELECT ")
 const comma = Statement.literal(", ")

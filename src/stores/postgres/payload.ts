@@ -16,14 +16,20 @@ const Payload = Schema.fromJsonString(Schema.Array(Schema.Union([
   Schema.Struct({ _tag: Schema.Literals(["jobs", "ready"]), by }),
   Schema.Struct({ _tag: Schema.Literals(["cancel", "settled"]), runs: Schema.Array(Schema.String), by })
 ])))
-const read = Schema.decodeUnknownOption(Payload)
+const read = Schema.decodeOption(Payload)
+
+const none: typeof Payload.Type = []
+let last = { payload: "", hints: none }
+
+/** What is told of lone runs is the same text again and again, for which they need not wait twice. */
+const hintsOf = (payload: string): typeof Payload.Type => {
+  if (payload !== last.payload) last = { payload, hints: Option.getOrElse(read(payload), () => none) }
+  return last.hints
+}
 
 /** The hints of a notification that are not of the one who reads it; none of a text that somebody else sent. */
 export const decode = (payload: string, self: number): ReadonlyArray<Signal> =>
-  Option.match(read(payload), {
-    onNone: () => [],
-    onSome: (hints) => hints.flatMap(({ by, ...signal }) => by === self ? [] : [signal])
-  })
+  hintsOf(payload).flatMap(({ by, ...signal }) => by === self ? [] : [signal])
 
 /** One that a statement sends for the one who listens with this process. */
 export const encodeBy = (signal: Signal, self: number): string => JSON.stringify([{ ...signal, by: self }])
