@@ -127,6 +127,11 @@ const program = Effect.gen(function*() {
   }
   for (const [who, values] of times) report(who, values)
 
+  // without the pause, in which code and data leave the caches
+  const together: Array<number> = []
+  for (let i = 0; i < 5 * rounds; i++) together.push(yield* timed(worker.enqueue(Noop, { payload: { i } })))
+  report("effect-scheduler, one right after the other", together.slice(rounds))
+
   const late: Array<number> = []
   for (let i = 0; i < rounds / 2; i++) {
     const due = Date.now() + 100
