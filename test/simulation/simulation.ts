@@ -156,6 +156,8 @@ export const simulate = Effect.fnUntraced(function*(
 
   const stop = Effect.fnUntraced(function*(node: Node) {
     nodes.splice(nodes.indexOf(node), 1)
+    // It may not know yet that its store is back, and under a test's clock one that is away is not waited for: its lease runs out.
+    see({ _tag: "healthy", node: node.name, since: undefined })
     // Detached: a failing seed ends at once, whatever it leaves open.
     const fiber = yield* Effect.forkDetach(Scope.close(node.scope, Exit.void), { startImmediately: true })
     closing.push({ node, fiber })
