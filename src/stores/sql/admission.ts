@@ -215,7 +215,7 @@ export const make = (db: Database): Admission => {
   const insert = adding(db, runs, newColumns, free)
   const insertNew = insertion(db, runs, newColumns)
   /** Rows of new runs, each of which stands behind its family if that is full. */
-  const counted = (rows: Fragment): Fragment =>
+  const behindFamilies = (rows: Fragment): Fragment =>
     sql`(SELECT ${placedColumns} FROM (SELECT k.*, (SELECT count(*) FROM ${runs} r
         WHERE ${
       db.ours("r")
@@ -277,7 +277,7 @@ export const make = (db: Database): Admission => {
   const addBehind = Effect.fnUntraced(function*(news: ReadonlyArray<NewRun>, now: number) {
     yield* seesLatest(db)
     const rows = news.map((run) => encodeNew(run, queued(run, now)))
-    const added = yield* forRows(db, newColumns, rows, (rows) => sql`${insertNew(counted(rows))}`.values)
+    const added = yield* forRows(db, newColumns, rows, (rows) => sql`${insertNew(behindFamilies(rows))}`.values)
     return new Set(added.map(([id]) => id))
   })
 
