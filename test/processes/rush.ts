@@ -58,6 +58,8 @@ const ended = (signal: NodeJS.Signals) => (child: ChildProcess) =>
     if (isGone(child)) return
     const gone = once(child, "exit")
     child.kill(signal)
+    // one that is halted, maybe in the middle of a transaction, would hear of it only when it goes on
+    child.kill("SIGCONT")
     await gone
   })
 
