@@ -38,6 +38,8 @@ export interface Capabilities {
   readonly transactions: boolean
   /** What a confirmed write survives. */
   readonly durability: "none" | "process" | "power"
+  /** `enqueue` can claim what it adds: a run that nobody stands before is spared the way through the queue. `false` unless told. */
+  readonly claimsOnArrival?: boolean | undefined
 }
 
 /**
@@ -543,12 +545,18 @@ export interface Service {
    * Adds runs. `duplicate`: the id is known, or another run has the unique key. With `replace`, a new run takes the place of the one that
    * has its unique key, if that one was never claimed: it is `replaced` in all but its id, and let in as a new run is; then others move up
    * where it has freed something. Signals `ready`.
+   *
+   * With a `node`, a lone run with neither a job nor limits, that would be ready, is claimed for that node as it is added, if no run of its
+   * lane is ready, and none waits whose `readyAt` has come: `claimed`, and it is then as `claim` would have left it (its `fence` is 1). Nobody is told
+   * of it. What goes for `claim` goes for this too: the node has a lease. Without the capability `claimsOnArrival`, in a transaction of the
+   * caller's, and with `replace`, it is added as ever.
    */
   readonly enqueue: (request: {
     readonly runs: ReadonlyArray<NewRun>
     readonly replace?: boolean
+    readonly node?: string | undefined
     readonly now: number
-  }) => Effect.Effect<ReadonlyArray<"added" | "replaced" | "duplicate">, StoreError>
+  }) => Effect.Effect<ReadonlyArray<"added" | "claimed" | "replaced" | "duplicate">, StoreError>
 
   /**
    * Takes from the buckets of rates, in the order given. What was granted in a reply that was lost is gone until the bucket regains it.

@@ -23,7 +23,9 @@ import type * as Executor from "../Executor.ts"
 import type * as JobStore from "../JobStore.ts"
 import type { InvalidOption } from "../SchedulerError.ts"
 import * as Trigger from "../Trigger.ts"
+import * as Arrivals from "./arrivals.ts"
 import { awaitEnd, stop } from "./cancel.ts"
+import * as Claims from "./claims.ts"
 import { type Core, lanesOf, now, type Served } from "./core.ts"
 import type { Defaults } from "./defaults.ts"
 import type { StoreEvents } from "./events.ts"
@@ -122,6 +124,7 @@ const start = Effect.fnUntraced(function*(
     planWake: Latch.makeUnsafe(false),
     workWakes: executors.map(() => Latch.makeUnsafe(false)),
     holdWake: Latch.makeUnsafe(false),
+    arrivals: new Map(),
     running: new Map(),
     waiters: new Map(),
     reacted: live ? Effect.void : Effect.asVoid(Effect.repeat(Effect.yieldNow, { times: reactionTurns })),
@@ -135,6 +138,7 @@ const start = Effect.fnUntraced(function*(
 
   yield* Effect.addFinalizer(() =>
     Effect.gen(function*() {
+      core.arrivals.clear()
       yield* Scope.close(roles, Exit.void)
       // What was claimed and handed back before it began is not among those that run.
       const ends = () =>
@@ -179,8 +183,16 @@ const start = Effect.fnUntraced(function*(
     if (planning) yield* begin(roles, "replanner", Effect.andThen(replan(core), Effect.never))
     yield* begin(roles, "follower", Effect.andThen(followNewest(core), Effect.never))
   }
+  // in the memory of this process a claim is no journey that could be saved
+  const claimsOnArrival = store.capabilities.claimsOnArrival === true &&
+    (store.capabilities.shared || store.capabilities.durability !== "none")
   for (let i = 0; i < executors.length; i++) {
-    yield* begin(roles, "worker", worker(core, executors[i]!, core.workWakes[i]!, lease))
+    const [name, executor] = executors[i]!
+    const wake = core.workWakes[i]!
+    const claims = Claims.make(core, executor, wake, lease)
+    yield* begin(roles, "worker", worker(core, [name, executor], wake, lease, claims))
+    if (!claimsOnArrival) continue
+    core.arrivals.set(name, yield* Scope.provide(Arrivals.make(core, executor, wake, lease, claims), roles))
   }
   yield* begin(roles, "janitor", janitor(core, verdictRetention))
   return core

@@ -16,6 +16,7 @@ import type { CurrentRun } from "../Run.ts"
 import type { StoreError } from "../SchedulerError.ts"
 import type * as Task from "../Task.ts"
 import type * as Trigger from "../Trigger.ts"
+import type { Arrivals } from "./arrivals.ts"
 import type { Completion } from "./completion.ts"
 import type { Defaults } from "./defaults.ts"
 import type { StoreEvents } from "./events.ts"
@@ -75,6 +76,8 @@ export interface Core {
   readonly planWake: Latch.Latch
   readonly workWakes: ReadonlyArray<Latch.Latch>
   readonly holdWake: Latch.Latch
+  /** By the names of executors: where runs may be claimed as they arrive. */
+  readonly arrivals: Map<string, Arrivals>
   readonly running: Map<string, Running>
   /** Those who wait for a run to be settled. */
   readonly waiters: Map<string, Set<Deferred.Deferred<void>>>

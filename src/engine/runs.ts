@@ -92,9 +92,12 @@ export const enqueueAll = Effect.fnUntraced(function*(
     const asked = all.filter(({ replaces }) => replaces === replace)
     if (asked.length === 0) continue
     const runs = asked.map(({ run }) => run)
-    const answers = yield* core.store.enqueue({ runs, now: at, ...replace ? { replace } : {} })
+    const answers = yield* all.length === 1 && !replace
+      ? addOne(core, task, runs[0]!, at)
+      : core.store.enqueue({ runs, now: at, ...replace ? { replace } : {} })
     for (let i = 0; i < asked.length; i++) {
       const one = asked[i]!
+      if (answers[i] === "claimed") return [one.id]
       const isKnown = answers[i] === "added" || one.run.uniqueKey === null
       if (!isKnown) one.id = yield* standIn(core, one.run, replace, at)
       if (answers[i] === "added" || (!isKnown && one.id === one.run.id)) added.push(one.run)
@@ -107,6 +110,23 @@ export const enqueueAll = Effect.fnUntraced(function*(
   })
   return all.map(({ id }) => id)
 })
+
+/** One that could start at once is claimed as it arrives, if there is a slot for it and nobody before it. */
+const addOne = (
+  core: Core,
+  task: Task.Any,
+  run: JobStore.NewRun,
+  at: number
+): ReturnType<JobStore.Service["enqueue"]> => {
+  const add = core.store.enqueue({ runs: [run], now: at })
+  const arrive = core.served.has(task.name) ? core.arrivals.get(task.executor) : undefined
+  if (arrive === undefined || run.readyAt !== null || run.limits.length > 0) return add
+  return Effect.flatMap(core.store.transaction, (open) =>
+    open !== undefined ? add : Effect.flatMap(
+      arrive(run, at),
+      (arrival) => arrival === undefined ? add : Effect.succeed([arrival])
+    ))
+}
 
 /** The run that has the unique key. If it has given it up since, there is room for this one. */
 const standIn = Effect.fnUntraced(function*(

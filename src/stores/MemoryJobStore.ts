@@ -38,7 +38,13 @@ export interface Options {
   readonly verdicts?: number | undefined
 }
 
-const capabilities: Capabilities = { shared: false, push: true, transactions: false, durability: "none" }
+const capabilities: Capabilities = {
+  shared: false,
+  push: true,
+  transactions: false,
+  durability: "none",
+  claimsOnArrival: true
+}
 
 /**
  * Makes an empty store.
@@ -148,9 +154,11 @@ export const make = (options: Options = {}): Effect.Effect<Service> =>
 
       enqueue: (request) =>
         verb((hints) =>
-          request.runs.map((run) => {
-            if (request.replace === true) return runs.addOrReplace(run, request.now, hints)
-            return runs.add(run, request.now, hints) ? "added" : "duplicate"
+          request.runs.map((run, _, { length }) => {
+            const { node, now, replace } = request
+            if (replace === true) return runs.addOrReplace(run, now, hints)
+            if (node !== undefined && length === 1) return runs.addAndClaim(run, node, now, hints)
+            return runs.add(run, now, hints) ? "added" : "duplicate"
           })
         ),
 

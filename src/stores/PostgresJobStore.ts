@@ -162,7 +162,7 @@ export const make: (options?: Options) => Effect.Effect<Service, StoreError, PgC
       hub: yield* sessions === undefined
         ? Hub.make
         : Channel.make(client, { channel: channelOf(tables, namespace), sessions }),
-      capabilities: { shared: true, push: listen, transactions: true, durability: "power" },
+      capabilities: { shared: true, push: listen, transactions: true, durability: "power", claimsOnArrival: true },
       host: Host.make(options, sessions)
     }))
     return Rooms.within(store, client.config.maxMessageSize ?? clientMessageSize)

@@ -97,7 +97,8 @@ const capabilitiesOf = Effect.fnUntraced(function*(sql: SqlClient) {
     shared: isFile,
     push: false,
     transactions: true,
-    durability: !isFile ? "none" : (level?.synchronous ?? 0) >= 2 ? "power" : "process"
+    durability: !isFile ? "none" : (level?.synchronous ?? 0) >= 2 ? "power" : "process",
+    claimsOnArrival: true
   }
   return capabilities
 }, Effect.catchTag("SqlError", (error) => Effect.fail(storeError("open", error))))

@@ -30,6 +30,7 @@
 import * as Effect from "effect/Effect"
 import { JobStore } from "../JobStore.ts"
 import * as MemoryJobStore from "../stores/MemoryJobStore.ts"
+import { arriving } from "./job-store/arriving.ts"
 import { cancelling } from "./job-store/cancelling.ts"
 import type { Case } from "./job-store/case.ts"
 import { concurrency } from "./job-store/concurrency.ts"
@@ -69,6 +70,7 @@ export const cases: ReadonlyArray<Case> = [
   ...jobs,
   ...planning,
   ...queueing,
+  ...arriving,
   ...serial,
   ...limits,
   ...replacing,

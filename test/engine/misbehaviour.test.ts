@@ -104,6 +104,7 @@ describe("slots", () => {
       const cut = <A>(verb: Effect.Effect<A, SchedulerError.StoreError>) =>
         Effect.suspend((): Effect.Effect<A, SchedulerError.StoreError> => down ? Effect.fail(gone) : verb)
       const store = withVerbs(memory, (inner) => ({
+        capabilities: { ...inner.capabilities, claimsOnArrival: false },
         claim: (request) => cut(inner.claim(request)),
         settle: (request) => cut(inner.settle(request)),
         leave: (request) => cut(inner.leave(request))
@@ -140,10 +141,9 @@ describe("slots", () => {
       let most = 0
       const task = Task.make("X")
       const handler = task.toLayer(() =>
-        Effect.gen(function*() {
+        Effect.suspend(() => {
           most = Math.max(most, ++atOnce)
-          yield* Effect.sleep("1 second")
-          atOnce--
+          return Effect.ensuring(Effect.sleep("1 second"), Effect.sync(() => atOnce--))
         })
       )
       const layer = () =>

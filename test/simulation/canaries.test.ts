@@ -139,6 +139,16 @@ const canaries: Readonly<Record<string, Canary>> = {
           ))
     })
   },
+  "what is claimed on arrival is there for others": {
+    says: /the fence of .* did not grow/,
+    broken: (store) => ({
+      enqueue: ({ node, ...request }) =>
+        Effect.map(
+          store.enqueue(request),
+          (answers) => answers.map((answer) => node !== undefined && answer === "added" ? "claimed" : answer)
+        )
+    })
+  },
   "unique keys mean nothing": {
     actors: [requesting],
     says: /has the key/,

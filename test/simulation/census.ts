@@ -36,6 +36,8 @@ export class Census {
       }
       case "enqueued":
         return this.added(happening.run)
+      case "claimed":
+        return this.count("claimed on arrival", happening.onArrival === true ? 1 : 0)
       case "settled": {
         const { next } = happening.settlement
         if (next._tag === "Retry" && next.started === null) this.count("settled: postponed")

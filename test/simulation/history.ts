@@ -25,7 +25,7 @@ export type Happening =
   | { readonly _tag: "enqueued"; readonly run: JobStore.NewRun }
   /** A run took the place of one that waited, whose id it has now. */
   | { readonly _tag: "replaced"; readonly run: JobStore.NewRun }
-  | { readonly _tag: "claimed"; readonly row: JobStore.RunRow }
+  | { readonly _tag: "claimed"; readonly row: JobStore.RunRow; readonly onArrival?: true }
   | { readonly _tag: "settled"; readonly settlement: JobStore.Settlement; readonly done: boolean }
   | { readonly _tag: "cancelled"; readonly runs: ReadonlyArray<string> }
   | { readonly _tag: "taken"; readonly runs: ReadonlyArray<string>; readonly abandoned: ReadonlyArray<string> }
@@ -115,7 +115,8 @@ export const recorded = (store: JobStore.Service, see: See): JobStore.Service =>
     enqueue: (request) =>
       told(store.enqueue(request), (answers) => {
         for (const [i, run] of request.runs.entries()) {
-          if (answers[i] === "added") see({ _tag: "enqueued", run })
+          if (answers[i] === "added" || answers[i] === "claimed") see({ _tag: "enqueued", run })
+          if (answers[i] === "claimed") see({ _tag: "claimed", row: select({ ids: [run.id] })[0]!, onArrival: true })
           else if (answers[i] === "replaced") {
             const [holder] = select({ uniqueKey: run.uniqueKey! })
             see({ _tag: "replaced", run: { ...run, id: holder!.id } })

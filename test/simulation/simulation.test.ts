@@ -39,6 +39,7 @@ const met: Record<string, number> = {}
 /** All that is to be more than a name: what happened, and not what somebody asked for. */
 const features = [
   "ceased",
+  "claimed on arrival",
   "crashed",
   "granted",
   "job: paused for failures",

@@ -120,7 +120,7 @@ describe("a file", () => {
       const filename = yield* temporaryFile
       const durability = (filename: string, options?: Options) =>
         using(filename, ({ capabilities }) => Effect.succeed(capabilities), options)
-      const common = { push: false, transactions: true }
+      const common = { push: false, transactions: true, claimsOnArrival: true }
       assert.deepStrictEqual(yield* durability(filename), { ...common, shared: true, durability: "power" })
       assert.deepStrictEqual(
         yield* durability(filename, { synchronous: "normal" }),

@@ -86,6 +86,25 @@ export class Runs {
     return true
   }
 
+  /** Adds a run, and claims it if there is nobody that a claim might take before it. */
+  addAndClaim(run: NewRun, node: string, now: number, hints: Hints): "added" | "claimed" | "duplicate" {
+    const isFirst = run.job === null && run.limits.length === 0 && !this.isAnyoneBefore(run.lane, now)
+    if (!this.add(run, now, hints)) return "duplicate"
+    const entry = this.byId.get(run.id)!
+    if (!isFirst || entry.row.state !== "ready") return "added"
+    this.hold(entry, node, now)
+    // there is nothing that others could take
+    hints.ready = false
+    return "claimed"
+  }
+
+  private isAnyoneBefore(lane: string, now: number): boolean {
+    const first = this.waiting.first
+    if (first !== undefined && first.row.readyAt! <= now) return true
+    for (const queue of this.lanes.get(lane)?.values() ?? []) if (queue.size > 0) return true
+    return false
+  }
+
   claim(request: {
     readonly node: string
     readonly lanes: ReadonlyArray<string>
@@ -111,16 +130,8 @@ export class Runs {
         if (run !== undefined && (first === undefined || comesBefore(run, first))) first = run
       }
       if (first === undefined) break
-      this.exit(first)
-      const { row } = first
-      row.state = "running"
-      row.orderAt = null
-      row.fence++
-      row.node = node
-      row.claimed = now
-      this.enter(first)
-      if (row.uniqueWhile === "queued") this.giveUpKey(first)
-      runs.push({ ...row })
+      this.hold(first, node, now)
+      runs.push({ ...first.row })
     }
     const isWorth = limit <= 0 && queues.some((queue) => queue.size > 0)
     return { runs, next: isWorth ? now : this.waiting.first?.row.readyAt ?? null }
@@ -393,6 +404,19 @@ export class Runs {
       case "done":
         return
     }
+  }
+
+  /** Gives a ready run to a node. */
+  private hold(run: RunEntry, node: string, now: number): void {
+    const { row } = run
+    this.exit(run)
+    row.state = "running"
+    row.orderAt = null
+    row.fence++
+    row.node = node
+    row.claimed = now
+    this.enter(run)
+    if (row.uniqueWhile === "queued") this.giveUpKey(run)
   }
 
   private giveUpKey(run: RunEntry): void {

@@ -129,7 +129,8 @@ export const forKeys = <A, E, R>(
 }
 
 /**
- * The statement that adds rows to a table. Where it can tell which keys are free it passes over the others, and yields the first column of what it adds.
+ * The statement that adds rows to a table. Where it can tell which keys are free it passes over the others, and yields a column of what it adds, the
+ * first unless told.
  *
  * @category combinators
  * @since 0.1.0
@@ -137,10 +138,11 @@ export const forKeys = <A, E, R>(
 export const insertion = (
   { dialect: { whereFree }, ns, sql }: Database,
   table: Fragment,
-  columns: ReadonlyArray<Column>
+  columns: ReadonlyArray<Column>,
+  yielded: Column = columns[0]!
 ): (rows: Fragment) => Fragment => {
   const names = sql.literal(Table.names(columns))
-  const tail = sql.literal(whereFree === undefined ? "" : whereFree(columns[0]!.name))
+  const tail = sql.literal(whereFree === undefined ? "" : whereFree(yielded.name))
   return (rows) => sql`INSERT INTO ${table} (ns, ${names}) SELECT ${ns}, ${names} FROM ${rows} k ${tail}`
 }
 

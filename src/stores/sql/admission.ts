@@ -86,6 +86,17 @@ const columnsWhenBehind: Partial<Record<string, string>> = {
   blocked_at: "CASE WHEN k.admitted < k.serial THEN NULL ELSE k.planned END AS blocked_at"
 }
 
+/** The columns of a new run that may be claimed as it is added: it is, where nobody stands before it. */
+const arrivalColumns = [...newColumns, run.fence, run.node, run.claimed]
+const columnsWhenFirst: Partial<Record<string, string>> = {
+  state: "CASE WHEN k.is_first THEN 'running' ELSE k.state END AS state",
+  order_at: "CASE WHEN k.is_first THEN NULL ELSE k.order_at END AS order_at",
+  going_key: "CASE WHEN k.is_first AND k.unique_while = 'queued' THEN NULL ELSE k.going_key END AS going_key",
+  fence: "CASE WHEN k.is_first THEN 1 ELSE k.fence END AS fence",
+  node: "CASE WHEN k.is_first THEN k.node END AS node",
+  claimed: "CASE WHEN k.is_first THEN k.claimed END AS claimed"
+}
+
 const idOf = (row: Values): unknown => row[0]
 const goingKeyOf = (row: Values): unknown => row[newColumns.length - 1]
 
@@ -130,6 +141,8 @@ export interface Admission {
     now: number,
     tell: Fragment
   ) => Sql<{ readonly added: boolean; readonly told: boolean }>
+  /** The same for one run that is a single step and has no job, in a statement that claims it for a node where nobody stands before it. */
+  readonly addAndClaim: (run: NewRun, now: number, node: string) => Sql<"added" | "claimed" | "duplicate">
   /** Lets blocked runs move up where these have ended, or wait for an instant. Their families, and the places, must be locked. */
   readonly promote: (left: ReadonlyArray<Left>, now: number, hints: Hints) => Sql<void>
   /**
@@ -149,10 +162,12 @@ export const make = (db: Database): Admission => {
   const lock = Families.lock(db)
   const places = Places.make(db)
   const latest = sql.literal(dialect.latest)
-  const placedColumns = sql.literal(
-    [...db.dialect.rowsHaveNs ? ["k.ns"] : [], ...newColumns.map(({ name }) => columnsWhenBehind[name] ?? `k.${name}`)]
-      .join(", ")
-  )
+  const columnsOf = (columns: typeof newColumns, when: typeof columnsWhenBehind): Fragment =>
+    sql.literal(
+      [...db.dialect.rowsHaveNs ? ["k.ns"] : [], ...columns.map(({ name }) => when[name] ?? `k.${name}`)].join(", ")
+    )
+  const placedColumns = columnsOf(newColumns, columnsWhenBehind)
+  const claimedColumns = columnsOf(arrivalColumns, columnsWhenFirst)
   const candidate = sql.literal(Table.names(waiting.columns, "r"))
   const move = dialect.update({
     table: db.named("runs"),
@@ -214,6 +229,7 @@ export const make = (db: Database): Admission => {
   })
   const insert = adding(db, runs, newColumns, free)
   const insertNew = insertion(db, runs, newColumns)
+  const insertArrival = insertion(db, runs, arrivalColumns, run.state)
   /** Rows of new runs, each of which stands behind its family if that is full. */
   const behindFamilies = (rows: Fragment): Fragment =>
     sql`(SELECT ${placedColumns} FROM (SELECT k.*, (SELECT count(*) FROM ${runs} r
@@ -221,6 +237,13 @@ export const make = (db: Database): Admission => {
       db.ours("r")
     } AND r.job = k.job AND r.incarnation = k.incarnation AND r.finished IS NULL AND r.blocked_at IS NULL
       ) AS admitted FROM ${rows} k) k)`
+
+  /** The row of a new run, which is claimed if nobody stands before it that a claim might take. */
+  const claimedIfFirst = (row: Fragment, now: number): Fragment =>
+    sql`(SELECT ${claimedColumns} FROM (SELECT k.*,
+        NOT EXISTS (SELECT 1 FROM ${runs} r WHERE ${db.ours("r")} AND r.lane = k.lane AND r.order_at IS NOT NULL)
+        AND NOT EXISTS (SELECT 1 FROM ${runs} r WHERE ${db.ours("r")} AND r.wake_at <= ${now}) AS is_first
+      FROM ${row} k) k)`
 
   const admittedOf = (wanted: Map<string, Families.Family>): Sql<Map<string, number>> =>
     Effect.map(
@@ -322,6 +345,14 @@ export const make = (db: Database): Admission => {
       }) SELECT ${tell} FROM added`.values,
       ([row]) => ({ added: row !== undefined, told: row?.[0] === true })
     )
+
+  const addAndClaim: Admission["addAndClaim"] = (run, now, node) => {
+    const row = dialect.rows(arrivalColumns, [[...encodeNew(run, queued(run, now)), 0, node, now]], db.ns)
+    return Effect.map(
+      sql`${insertArrival(claimedIfFirst(row, now))}`.values,
+      ([row]) => row === undefined ? "duplicate" : row[0] === "running" ? "claimed" : "added"
+    )
+  }
 
   /** Each in its turn; answers how far they have come. */
   const apply = Effect.fnUntraced(function*(applicants: ReadonlyArray<Applicant>, taken: Map<string, number>) {
@@ -487,6 +518,7 @@ export const make = (db: Database): Admission => {
       new Set(news.map(({ id }) => id)).size === news.length,
     add,
     announce,
+    addAndClaim,
     promote,
     seat
   }

@@ -6,14 +6,15 @@
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import type { Fragment } from "effect/sql/Statement"
-import type { NewRun, RunRow, Service } from "../../JobStore.ts"
+import type { NewRun, RunRow, Service, Signal } from "../../JobStore.ts"
 import { passable } from "../versions.ts"
-import type { Admission } from "./admission.ts"
+import { type Admission, stateAt } from "./admission.ts"
 import { type Database, forKeys, inOneStep, signal, type Sql, type Verbs } from "./Database.ts"
 import { Hints } from "./Hints.ts"
 import type { Replacements } from "./replacing.ts"
 import * as Table from "./Table.ts"
 
+const ready: Signal = { _tag: "ready" }
 const ids = [Table.runs.of.id]
 const limitsRow = Table.pick(Table.runs, ["limits"])
 const dueRow = Table.pick(Table.runs, ["id", "readyAt", "boost", "limits"])
@@ -34,7 +35,7 @@ type Share = readonly [lane: Lane, share: number]
 const wholeOf = (lanes: ReadonlyArray<Lane>): Lane | undefined =>
   lanes.length === 1 && lanes[0]!.upTo === undefined ? lanes[0] : undefined
 
-type Arrival = "added" | "duplicate"
+type Arrival = "added" | "claimed" | "duplicate"
 
 /** How many lanes one statement looks at; databases limit the parts of a union. */
 const lanesPerStatement = 100
@@ -83,7 +84,7 @@ export const make = (
   /** A lone run, outside of a transaction, may be told of by the statement that adds it. */
   const enqueueAlone = (run: NewRun, now: number): Sql<ReadonlyArray<Arrival>> =>
     Effect.suspend(() => {
-      const teller = db.hub.teller?.({ _tag: "ready" })
+      const teller = db.hub.teller?.(ready)
       if (teller === undefined) return enqueue([run], now)
       return Effect.flatMap(
         admission.announce(run, now, teller.tell),
@@ -91,6 +92,13 @@ export const make = (
           Effect.as(added ? teller.after(told) : Effect.void, [added ? "added" : "duplicate"])
       )
     })
+
+  /** Or it may be claimed by that statement: then nobody else need hear of it. */
+  const enqueueFor = (run: NewRun, now: number, node: string): Sql<ReadonlyArray<Arrival>> =>
+    Effect.flatMap(
+      admission.addAndClaim(run, now, node),
+      (arrival) => Effect.as(arrival === "added" ? signal(db, [ready]) : Effect.void, [arrival])
+    )
 
   /** When the next waiting run comes, of those that a condition holds for. */
   const wakes = (condition: Fragment): Fragment =>
@@ -310,11 +318,15 @@ export const make = (
   })
 
   return {
-    enqueue: ({ now, replace: isReplacing, runs }) => {
+    enqueue: ({ node, now, replace: isReplacing, runs }) => {
       if (isReplacing === true) return db.transaction(replace(runs, now))
       const step = enqueue(runs, now)
       if (!admission.isOneStep(runs)) return db.transaction(step)
-      return inOneStep(db, step, runs.length === 1 ? enqueueAlone(runs[0]!, now) : step)
+      const [run] = runs
+      if (run === undefined || runs.length > 1) return inOneStep(db, step)
+      const claims = node !== undefined && dialect.whereFree !== undefined && run.job === null &&
+        stateAt(run.readyAt, now) === "ready"
+      return inOneStep(db, step, claims ? enqueueFor(run, now, node) : enqueueAlone(run, now))
     },
     claim: (request) => inOneStep(db, request.limit > 0 ? claim(request) : look(lanesOf(request), request.now))
   }

@@ -57,6 +57,12 @@ export const signals = chapter("signals", {
     yield* hinted(store, ({ _tag }) => _tag === "ready", enqueue)
   },
 
+  "one that is not claimed as it arrives is hinted at": function*(store) {
+    yield* store.enqueue({ runs: [run("first")], now: at(0) })
+    const arrive = store.enqueue({ runs: [run("a")], node: "n1", now: at(0) })
+    yield* hinted(store, ({ _tag }) => _tag === "ready", arrive)
+  },
+
   "a settled run is hinted at": function*(store) {
     yield* store.enqueue({ runs: [run("a")], now: at(0) })
     const [claimed] = yield* claim(store, at(1))

@@ -276,6 +276,24 @@ export const walk = (
           return repeatable((store) => store.enqueue({ runs, now }))
         }
       },
+      arrive: {
+        // What others add as ever, they do not answer in the same way.
+        weight: stores.every(({ capabilities }) => capabilities.claimsOnArrival === true) ? 8 : 0,
+        take: () => {
+          const runs = [newRun(choices.percent(80) ? { job: null, incarnation: null, serial: null, limits: [] } : {})]
+          const node = choices.pick(nodes)
+          return Effect.gen(function*() {
+            const [answer] = yield* ask((store) => store.enqueue({ runs, node, now }))
+            const { id, job, lane, limits, readyAt } = runs[0]!
+            const isBehind = rows.runs.some((run) =>
+              run.state === "ready" ? run.lane === lane : run.state === "waiting" && run.readyAt! <= now
+            )
+            const isAlone = job === null && limits.length === 0 && (readyAt === null || readyAt <= now)
+            if (answer !== "duplicate") assert.equal(answer, isAlone && !isBehind ? "claimed" : "added")
+            if (answer === "claimed") claims.push(...plain(yield* stores[0].runs({ ids: [id], limit: 1 })))
+          })
+        }
+      },
       replace: {
         weight: 4,
         take: () => {

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Layer, Schema } from "effect"
+import { Context, Effect, Fiber, Layer, Schema } from "effect"
 import { FiberExecutor, Scheduler, Task, Trigger } from "effect-scheduler"
 import { PostgresJobStore } from "effect-scheduler/postgres"
 import * as Statement from "effect/sql/Statement"
@@ -20,7 +20,8 @@ describe.runIf(isRunning)("a lone run", () => {
     "of several tasks": Scheduler.layer({ tasks: [Work, Other, Another] }).pipe(Layer.provide(handlers))
   }
 
-  it.live.each(Object.entries(nodes))("costs three statements in a node %s that has a lease", ([, node]) => {
+  /** The statements about runs, when one is enqueued and a node with a lease waits for work. */
+  const statements = Effect.fnUntraced(function*(node: (typeof nodes)[keyof typeof nodes], by: "another" | "itself") {
     const texts: Array<string> = []
     const noted: Statement.Transformer = (statement) =>
       Effect.sync(() => {
@@ -29,35 +30,53 @@ describe.runIf(isRunning)("a lone run", () => {
         if (text.includes("scheduler_runs") && !text.includes("r.node = ")) texts.push(text)
         return statement
       })
-    return Effect.gen(function*() {
-      const schema = yield* temporarySchema
-      const live = node.pipe(
-        Layer.provide(FiberExecutor.layer()),
-        Layer.provide(PostgresJobStore.layer({ schema }).pipe(Layer.provide(client())))
+    const schema = yield* temporarySchema
+    const store = Layer.fresh(PostgresJobStore.layer({ schema }).pipe(Layer.provide(client())))
+    yield* Effect.gen(function*() {
+      const worker = Context.get(
+        yield* Layer.build(node.pipe(Layer.provide(FiberExecutor.layer()), Layer.provide(store))),
+        Scheduler.Scheduler
       )
-      yield* Effect.gen(function*() {
-        const scheduler = yield* Scheduler.Scheduler
-        const one = Effect.gen(function*() {
-          const ended = yield* scheduler.nextEvent({ kinds: ["RunEnded"] }).pipe(
+      const other = Context.get(
+        yield* Layer.build(Scheduler.layer({ planning: false }).pipe(Layer.provide(store))),
+        Scheduler.Scheduler
+      )
+      const one = (scheduler: Scheduler.Service) =>
+        Effect.gen(function*() {
+          const ended = yield* worker.nextEvent({ kinds: ["RunEnded"] }).pipe(
             Effect.forkChild({ startImmediately: true })
           )
           yield* scheduler.enqueue(Work, { payload: { n: 1 } })
           yield* Fiber.join(ended)
         })
-        yield* one
-        // a claim was made right after the first one's, and finds nothing
-        yield* Effect.sleep("200 millis")
-        texts.length = 0
-        yield* one
-        assert.deepStrictEqual(
-          // it is added, and others are told; claimed; and its end recorded
-          texts.map((text) => text.split(" AS ")[0]),
-          ["WITH added", "WITH n", `UPDATE ${schema}.scheduler_runs`]
-        )
-        assert.include(texts[0], "pg_notify(")
-      }).pipe(Effect.provide(live))
-    }).pipe(Effect.provideService(Statement.CurrentTransformer, noted))
-  }, 20_000)
+      yield* one(other)
+      // a claim was made right after the first one's, and finds nothing
+      yield* Effect.sleep("200 millis")
+      texts.length = 0
+      yield* one(by === "itself" ? worker : other)
+      yield* Effect.sleep("100 millis")
+    }).pipe(Effect.scoped, Effect.provideService(Statement.CurrentTransformer, noted))
+    return texts.map((text) => text.replaceAll(`${schema}.scheduler_`, ""))
+  })
+
+  it.live.each(Object.entries(nodes))("costs three statements in a node %s that has a lease", ([, node]) =>
+    Effect.gen(function*() {
+      const [added, claimed, ended, ...others] = yield* statements(node, "another")
+      // it is added, and others are told; claimed; and its end recorded
+      assert.match(added!, /^WITH added AS \(INSERT INTO runs .*pg_notify\(/s)
+      assert.match(claimed!, /^WITH n AS/)
+      assert.match(ended!, /^UPDATE runs AS t SET state = 'done'/)
+      assert.deepStrictEqual(others, [])
+    }), 20_000)
+
+  it.live.each(Object.entries(nodes))("that it asks for itself costs two in a node %s", ([, node]) =>
+    Effect.gen(function*() {
+      const [added, ended, ...others] = yield* statements(node, "itself")
+      // it is claimed by the statement that adds it
+      assert.match(added!, /^INSERT INTO runs .* is_first/s)
+      assert.match(ended!, /^UPDATE runs AS t SET state = 'done'/)
+      assert.deepStrictEqual(others, [])
+    }), 20_000)
 })
 
 /** What a statement is for, by what it begins with. */
