@@ -56,6 +56,8 @@ export const make = (
   const { dialect, ns, runs, sql } = db
   const wanted = sql.literal(Table.names(Table.runs.columns, "r"))
   const none = sql.literal("")
+  // MariaDB has looked at all runs of the namespace instead
+  const byWaking = db.by("runs_waiting")
   const place = sql.literal("r.lane, r.order_at, r.id")
   const placeAndVersion = sql.literal("r.lane, r.order_at, r.id, r.task_version")
   const skipLocked = sql.literal(dialect.skipLocked)
@@ -102,7 +104,7 @@ export const make = (
 
   /** When the next waiting run comes, of those that a condition holds for. */
   const wakes = (condition: Fragment): Fragment =>
-    sql`SELECT min(wake_at) AS next FROM ${runs} WHERE ns = ${ns} AND ${condition}`
+    sql`SELECT min(wake_at) AS next FROM ${runs} ${byWaking} WHERE ns = ${ns} AND ${condition}`
   const nextWake = wakes(sql`wake_at IS NOT NULL`)
   const earliest = (wakes: Fragment): Sql<number | null> =>
     Effect.map(sql`${wakes}`.values, ([row]) => instant(row?.[0]))
