@@ -546,10 +546,10 @@ export interface Service {
    * has its unique key, if that one was never claimed: it is `replaced` in all but its id, and let in as a new run is; then others move up
    * where it has freed something. Signals `ready`.
    *
-   * With a `node`, a lone run with neither a job nor limits, that would be ready, is claimed for that node as it is added, if no run of its
-   * lane is ready, and none waits whose `readyAt` has come: `claimed`, and it is then as `claim` would have left it (its `fence` is 1). Nobody is told
-   * of it. What goes for `claim` goes for this too: the node has a lease. Without the capability `claimsOnArrival`, in a transaction of the
-   * caller's, and with `replace`, it is added as ever.
+   * With a `node`, a lone run that would be ready is claimed for that node as it is added, if no run of its lane is ready, and none waits whose
+   * `readyAt` has come: `claimed`, and it is then as `claim` would have left it (its `fence` is 1). Nobody is told of it. What goes for
+   * `claim` goes for this too: the node has a lease. A run with a job, with limits, or with a unique key that is given up with the first claim is
+   * added as ever; so is each one without the capability `claimsOnArrival`, in a transaction of the caller's, and with `replace`.
    */
   readonly enqueue: (request: {
     readonly runs: ReadonlyArray<NewRun>

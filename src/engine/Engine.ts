@@ -189,10 +189,12 @@ const start = Effect.fnUntraced(function*(
   for (let i = 0; i < executors.length; i++) {
     const [name, executor] = executors[i]!
     const wake = core.workWakes[i]!
+    const idle = Latch.makeUnsafe(false)
     const claims = Claims.make(core, executor, wake, lease)
-    yield* begin(roles, "worker", worker(core, [name, executor], wake, lease, claims))
+    yield* begin(roles, "worker", worker(core, [name, executor], wake, lease, claims, idle))
     if (!claimsOnArrival) continue
-    core.arrivals.set(name, yield* Scope.provide(Arrivals.make(core, executor, wake, lease, claims), roles))
+    const isIdle = () => idle.isOpen() && !wake.isOpen()
+    core.arrivals.set(name, yield* Scope.provide(Arrivals.make(core, executor, lease, claims, isIdle), roles))
   }
   yield* begin(roles, "janitor", janitor(core, verdictRetention))
   return core

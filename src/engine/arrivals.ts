@@ -8,7 +8,6 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as FiberSet from "effect/FiberSet"
-import type * as Latch from "effect/Latch"
 import type * as Scope from "effect/Scope"
 import type * as Executor from "../Executor.ts"
 import type * as JobStore from "../JobStore.ts"
@@ -28,30 +27,24 @@ export type Arrivals = (run: JobStore.NewRun, at: number) => Effect.Effect<Arriv
 export const make = Effect.fnUntraced(function*(
   core: Core,
   executor: Executor.Service,
-  wake: Latch.Latch,
   lease: Lease,
-  claims: Claims
+  claims: Claims,
+  /** Whether the worker waits for work, and no hint of any has come. */
+  isIdle: () => boolean
 ): Effect.fn.Return<Arrivals, never, Scope.Scope> {
   const { node, store } = core
   const fibers = yield* FiberSet.make<void>()
-
+  const background = yield* FiberSet.runtime(fibers)<never>()
+  /** Of many that arrive together the worker claims all with one statement. */
   let isArriving = false
-  let isSecuring = false
 
-  /** The worker is about to claim the run: the lease that it needs is renewed while the run is added. */
-  const secure = (): void => {
-    if (isSecuring) return
-    isSecuring = true
-    core.background(Effect.ensuring(lease.secure, Effect.sync(() => isSecuring = false)))
-  }
-
-  /** Not where a claim is under way, or a hint tells of others. Of many that arrive together the worker claims all with one statement. */
   const isFree = (): boolean => {
     const now = moment(core.clock)
-    if (isArriving || !claims.isIdle || wake.isOpen() || !core.gate.isOpen() || !core.settler.isFlowing()) return false
+    if (isArriving || !isIdle() || !core.gate.isOpen() || !core.settler.isFlowing()) return false
     if (claims.upTo(now) !== undefined) return false
     if (lease.holds(now)) return true
-    secure()
+    // The worker is about to claim the run: the lease that it needs is renewed while the run is added.
+    if (!lease.isRenewing()) background(lease.secure)
     return false
   }
 
@@ -62,40 +55,44 @@ export const make = Effect.fnUntraced(function*(
         arrival.slot = "taken"
         const asked = moment(core.clock)
         const answer = yield* Effect.exit(restore(store.enqueue({ runs: [run], node, now: at })))
+        isArriving = false
         if (Exit.isFailure(answer)) {
           // The reply may have been lost. Who is interrupted, because the scheduler closes, leaves the store after this.
           yield* lease.doubt
-          if (!Exit.hasInterrupts(answer)) yield* Deferred.failCause(arrival.answer, answer.cause)
+          if (!Exit.hasInterrupts(answer)) Deferred.doneUnsafe(arrival.answer, Effect.failCause(answer.cause))
           return
         }
         const became = answer.value[0] as Arrival
-        if (became !== "claimed") return yield* Deferred.succeed(arrival.answer, became)
-        arrival.slot = "used"
-        if (core.events.heard()) core.events.publish(at, { _tag: "RunQueued", ...ofRun(run) })
-        yield* Deferred.succeed(arrival.answer, became)
-        // Whoever asked for it goes on before its handler does, which may compute for a while.
-        yield* Effect.yieldNow
-        yield* claims.receive({ asked, upTo: undefined, runs: [claimed(run, node, at)] }, restore)
+        if (became === "claimed") {
+          arrival.slot = "used"
+          if (core.events.heard()) core.events.publish(at, { _tag: "RunQueued", ...ofRun(run) })
+          const claimed = { asked, upTo: undefined, runs: [asClaimed(run, node, at)], afterCaller: true }
+          yield* claims.receive(claimed, restore)
+        }
+        // It is known here before its caller knows of it: he may ask for its end at once.
+        Deferred.doneUnsafe(arrival.answer, Effect.succeed(became))
       })
     ).pipe(Effect.ensuring(Effect.suspend(() => {
-      isArriving = false
       Deferred.doneUnsafe(arrival.answer, Effect.undefined)
       return arrival.slot === "taken" ? executor.release(1) : Effect.void
     })))
 
   return (run, at) =>
-    Effect.suspend(() => {
-      if (!isFree()) return Effect.undefined
-      isArriving = true
-      const arrival: Arriving = { answer: Deferred.makeUnsafe(), slot: "wanted" }
-      return Effect.flatMap(FiberSet.run(fibers, Effect.interruptible(admit(run, at, arrival))), (fiber) => {
-        if (arrival.slot !== "wanted") return Deferred.await(arrival.answer)
-        // It would have to wait for a slot, or the scheduler closes.
-        fiber.interruptUnsafe()
-        isArriving = false
-        return Effect.undefined
+    Effect.uninterruptibleMask((restore) =>
+      Effect.suspend(() => {
+        if (!isFree()) return Effect.undefined
+        isArriving = true
+        const arrival: Arriving = { answer: Deferred.makeUnsafe(), slot: "wanted" }
+        // He may wait no longer, and it goes on.
+        return Effect.flatMap(FiberSet.run(fibers, admit(run, at, arrival)), (fiber) => {
+          if (arrival.slot !== "wanted") return restore(Deferred.await(arrival.answer))
+          // It would have to wait for a slot, or the scheduler closes.
+          fiber.interruptUnsafe()
+          isArriving = false
+          return Effect.undefined
+        })
       })
-    })
+    )
 })
 
 /** A run on its way. */
@@ -105,7 +102,7 @@ interface Arriving {
 }
 
 /** As the store has it. */
-const claimed = (run: JobStore.NewRun, node: string, at: number): JobStore.RunRow => ({
+const asClaimed = (run: JobStore.NewRun, node: string, at: number): JobStore.RunRow => ({
   ...run,
   state: "running",
   orderAt: null,

@@ -117,7 +117,10 @@ const begin = (core: Core, running: Running): void => {
     onFailure: (cause) => failed(core, running, codecs, cause)
   })
   const context = Context.add(served.context, CurrentRun, current)
-  const fiber = Effect.runForkWith(context)(Effect.suspend(() => running.executor.execute(row, body)))
+  const execution = Effect.suspend(() => running.executor.execute(row, body))
+  const fiber = Effect.runForkWith(context)(
+    running.afterCaller ? Effect.andThen(Effect.yieldNow, execution) : execution
+  )
   running.fiber = fiber
   // The order to stop may have come out of the handler's own first steps.
   if (wasStopped(running)) fiber.interruptUnsafe()

@@ -17,8 +17,6 @@ import * as Newer from "./newer.ts"
 import * as Rationing from "./rationing.ts"
 
 export interface Claims {
-  /** Whether the worker waits for work: it has looked, and has found all there was. */
-  isIdle: boolean
   /** The newest versions that are claimed of lanes in which there are runs that this node cannot read. */
   readonly upTo: (now: Moment) => ReadonlyMap<string, number> | undefined
   /** In how many milliseconds more is claimed than now. */
@@ -32,6 +30,8 @@ export interface Claims {
       readonly asked: Moment
       readonly upTo: ReadonlyMap<string, number> | undefined
       readonly runs: ReadonlyArray<JobStore.RunRow>
+      /** Whoever asked for them is about to hear of it, and goes on before their handlers do. */
+      readonly afterCaller?: boolean
     },
     restore: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
   ) => Effect.Effect<Moment>
@@ -41,12 +41,13 @@ export const make = (core: Core, executor: Executor.Service, wake: Latch.Latch, 
   const ration = Rationing.make(core)
   const newer = Newer.make(core)
 
-  const start = (row: JobStore.RunRow): void => {
+  const start = (row: JobStore.RunRow, afterCaller: boolean): void => {
     const served = core.served.get(row.task)!
     startAttempt(core, {
       row,
       executor,
       served,
+      afterCaller,
       fiber: undefined,
       stop: undefined,
       snoozedUntil: undefined,
@@ -96,10 +97,9 @@ export const make = (core: Core, executor: Executor.Service, wake: Latch.Latch, 
   const tellEnded = ({ id }: JobStore.RunRow): void => core.background(core.outage.rideOut(toldOfEnd(core, id)))
 
   return {
-    isIdle: false,
     upTo: newer.upTo,
     again: newer.again,
-    receive: Effect.fnUntraced(function*({ asked, runs, upTo }, restore) {
+    receive: Effect.fnUntraced(function*({ afterCaller = false, asked, runs, upTo }, restore) {
       core.holdWake.openUnsafe()
       const received = moment(core.clock)
       if (!lease.covers(asked, received)) {
@@ -119,7 +119,9 @@ export const make = (core: Core, executor: Executor.Service, wake: Latch.Latch, 
       const answered = moment(core.clock)
       const { at } = answered
       if (!lease.covers(asked, answered)) giveUp(at)
-      else rationed.forEach(({ row, startAt }) => startAt === undefined ? start(row) : postpone(row, startAt, at))
+      else {rationed.forEach(({ row, startAt }) =>
+          startAt === undefined ? start(row, afterCaller) : postpone(row, startAt, at)
+        )}
       return answered
     })
   }

@@ -37,6 +37,8 @@ export interface Running {
   readonly row: JobStore.RunRow
   readonly executor: Executor.Service
   readonly served: Served
+  /** Its handler lets whoever asked for the run go on first. */
+  readonly afterCaller: boolean
   fiber: Fiber.Fiber<unknown> | undefined
   /** Why it is being interrupted; the first reason counts. */
   stop: Stop | undefined
@@ -58,7 +60,7 @@ export interface Core {
   readonly pid: number
   /** The store's time, where it has any; else this machine's. */
   readonly clock: Clock.Clock
-  /** Makes sure of it: before every look at what is due, every claim, every lease, and every search for lost nodes. */
+  /** Makes sure of it: before every look at what is due, every look for work, every lease, and every search for lost nodes. */
   readonly keepTime: Effect.Effect<void, StoreError>
   readonly store: JobStore.Service
   /** Those that carry out any of the tasks, by the names by which tasks choose them; other engines may have them too. */

@@ -3,6 +3,7 @@
  *
  * A store that does not answer changes nothing: handlers go on, and their outcomes are kept. Only the store's own word ends a run.
  */
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type * as JobStore from "../JobStore.ts"
 import { stop } from "./cancel.ts"
@@ -19,8 +20,9 @@ export interface Lease {
   readonly covers: (asked: Moment, now: Moment) => boolean
   /** The reply to a claim was lost: the store may think that this node holds what it does not know of. */
   readonly doubt: Effect.Effect<void>
-  /** Makes the lease hold. */
+  /** Makes the lease hold; whoever needs it joins a renewal that is under way. */
   readonly secure: Effect.Effect<void>
+  readonly isRenewing: () => boolean
   /** The role's loop. */
   readonly loop: Effect.Effect<never>
 }
@@ -33,6 +35,7 @@ export const make = (core: Core): Lease => {
       covers: () => true,
       doubt: Effect.void,
       secure: Effect.void,
+      isRenewing: () => false,
       loop: Effect.never
     }
   }
@@ -102,14 +105,30 @@ export const make = (core: Core): Lease => {
     return Effect.raceFirst(beat, Effect.andThen(Effect.sleep(Math.max(0, left)), expire))
   })
 
+  const holds = (now: Moment): boolean => passed(beaten, now) < settings.beat
+  let renewal: Deferred.Deferred<void> | undefined
+  const secure: Effect.Effect<void> = Effect.suspend(() => {
+    if (holds(moment(core.clock))) return Effect.void
+    if (renewal !== undefined) return Effect.andThen(Deferred.await(renewal), secure)
+    const ended = renewal = Deferred.makeUnsafe<void>()
+    return Effect.ensuring(
+      beat,
+      Effect.sync(() => {
+        renewal = undefined
+        Deferred.doneUnsafe(ended, Effect.void)
+      })
+    )
+  })
+
   return {
-    holds: (now) => passed(beaten, now) < settings.beat,
+    holds,
     covers: (asked, now) => passed(asked, now) < settings.beat,
     doubt: Effect.sync(() => {
       inDoubt = true
       core.holdWake.openUnsafe()
     }),
-    secure: beat,
+    secure,
+    isRenewing: () => renewal !== undefined,
     loop: Effect.forever(Effect.gen(function*() {
       core.holdWake.closeUnsafe()
       if (!mayHold()) yield* core.holdWake.await

@@ -26,6 +26,7 @@ export interface Request extends Policy.Options, Timing {
 interface Asked {
   readonly run: JobStore.NewRun
   readonly replaces: boolean
+  readonly hasRate: boolean
   /** The id of the run that stands for the request: its own, unless the store knows another one that does. */
   id: string
 }
@@ -71,7 +72,7 @@ const ask = (
     trace: null,
     created: at
   }
-  return Exit.succeed({ run, replaces, id })
+  return Exit.succeed({ run, replaces, hasRate: policy.rate !== null, id })
 }
 
 /**
@@ -93,7 +94,7 @@ export const enqueueAll = Effect.fnUntraced(function*(
     if (asked.length === 0) continue
     const runs = asked.map(({ run }) => run)
     const answers = yield* all.length === 1 && !replace
-      ? addOne(core, task, runs[0]!, at)
+      ? addOne(core, task, asked[0]!, at)
       : core.store.enqueue({ runs, now: at, ...replace ? { replace } : {} })
     for (let i = 0; i < asked.length; i++) {
       const one = asked[i]!
@@ -111,16 +112,17 @@ export const enqueueAll = Effect.fnUntraced(function*(
   return all.map(({ id }) => id)
 })
 
-/** One that could start at once is claimed as it arrives, if there is a slot for it and nobody before it. */
+/** One that could start at once is claimed as it arrives, if there is a slot for it and nobody before it. A rate has its say after a claim. */
 const addOne = (
   core: Core,
   task: Task.Any,
-  run: JobStore.NewRun,
+  { hasRate, run }: Asked,
   at: number
 ): ReturnType<JobStore.Service["enqueue"]> => {
-  const add = core.store.enqueue({ runs: [run], now: at })
-  const arrive = core.served.has(task.name) ? core.arrivals.get(task.executor) : undefined
-  if (arrive === undefined || run.readyAt !== null || run.limits.length > 0) return add
+  const add = Effect.suspend(() => core.store.enqueue({ runs: [run], now: at }))
+  const isServed = core.served.get(task.name)?.task.executor === task.executor
+  const arrive = isServed ? core.arrivals.get(task.executor) : undefined
+  if (arrive === undefined || run.readyAt !== null || run.limits.length > 0 || hasRate) return add
   return Effect.flatMap(core.store.transaction, (open) =>
     open !== undefined ? add : Effect.flatMap(
       arrive(run, at),

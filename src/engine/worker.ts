@@ -1,5 +1,6 @@
 /**
- * The role *worker*, one for each executor: claims what has a free slot and gives each claimed run a fiber.
+ * The role *worker*, one for each executor: claims what has a free slot and gives each claimed run a fiber. The latch `idle` is open while it waits for
+ * work: then it has looked, and has found all there was.
  */
 import * as Effect from "effect/Effect"
 import type * as Latch from "effect/Latch"
@@ -14,7 +15,8 @@ export const worker = (
   [name, executor]: readonly [name: string, executor: Executor.Service],
   wake: Latch.Latch,
   lease: Lease,
-  claims: Claims
+  claims: Claims,
+  idle: Latch.Latch
 ): Effect.Effect<never> => {
   const lanes = lanesOf(core.served, name)
   const { settings, store } = core
@@ -26,9 +28,11 @@ export const worker = (
     const upTo = claims.upTo(asked)
     const request = { node: core.node, lanes, upTo }
     if (!lease.holds(asked)) {
-      // An idle node renews no lease only to find nothing to do.
-      const { next } = yield* store.claim({ ...request, limit: 0, now: asked.at })
-      if (next === null || next > asked.at) return { asked, upTo, runs: [], next }
+      // An idle node renews no lease only to find nothing to do. Where it is being renewed there is something.
+      if (!lease.isRenewing()) {
+        const { next } = yield* store.claim({ ...request, limit: 0, now: asked.at })
+        if (next === null || next > asked.at) return { asked, upTo, runs: [], next }
+      }
       yield* lease.secure
       asked = moment(core.clock)
     }
@@ -76,8 +80,10 @@ export const worker = (
     const due = next === null ? Infinity : next - (yield* now)
     const alarm = Math.min(due, claims.again(moment(core.clock)))
     if (alarm <= 0) return
-    claims.isIdle = true
-    yield* waitFor(wake, Math.min(alarm, settings.reread, settings.poll))
-    claims.isIdle = false
+    idle.openUnsafe()
+    yield* Effect.ensuring(
+      waitFor(wake, Math.min(alarm, settings.reread, settings.poll)),
+      Effect.sync(() => idle.closeUnsafe())
+    )
   }))
 }

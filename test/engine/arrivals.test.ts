@@ -2,11 +2,11 @@
  * A run that is asked for where a slot is free and nobody stands before it is claimed by the statement that adds it.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber, Stream } from "effect"
-import { type JobStore, MemoryJobStore, SchedulerError } from "effect-scheduler"
+import { Deferred, Effect, Exit, Fiber, Layer, Schema, Stream } from "effect"
+import { FiberExecutor, JobStore, MemoryJobStore, Scheduler, SchedulerError, Task } from "effect-scheduler"
 import { TestClock } from "effect/testing"
 import { shared, times } from "../support/cluster.ts"
-import { start, turns, withVerbs, Work, world } from "../support/world.ts"
+import { handlers, start, turns, withVerbs, Work, world } from "../support/world.ts"
 
 /** A store that outlives the process, for which a claim is worth being saved. */
 const stored = Effect.map(
@@ -82,7 +82,7 @@ describe("a run that arrives", () => {
       const w = world()
       const ended = Deferred.makeUnsafe<void>()
       w.behave = () => Effect.as(Deferred.succeed(ended, undefined), "done")
-      const { state, store } = counted(yield* stored)
+      const { state, store } = counted(yield* stored, Effect.yieldNow)
       const { close, scheduler } = yield* start(store, w)
       yield* turns
       yield* scheduler.enqueue(Work, run("a"))
@@ -91,6 +91,55 @@ describe("a run that arrives", () => {
       assert.deepStrictEqual(w.log.map((line) => line.split(" ")[0]), ["answered", "a"])
       assert.deepStrictEqual(state.answers, ["claimed"])
       yield* close
+    }))
+
+  // Under a TestClock the handler has begun before.
+  it.live("may be cancelled as soon as it is known", () =>
+    Effect.gen(function*() {
+      const w = world()
+      const { state, store } = counted(yield* stored)
+      const { close, scheduler } = yield* start(store, w)
+      yield* turns
+      const { outcome } = yield* Effect.andThen(scheduler.enqueue(Work, run("a")), scheduler.cancel("a"))
+      assert.strictEqual(outcome, "cancelled")
+      assert.deepStrictEqual([w.log, state.answers], [[], ["claimed"]])
+      yield* close
+    }))
+
+  it.live("leaves the way to the next one as soon as it is known", () =>
+    Effect.gen(function*() {
+      const w = world()
+      const { state, store } = counted(yield* stored, Effect.yieldNow)
+      const { close, scheduler } = yield* start(store, w)
+      yield* turns
+      for (const name of ["a", "b", "c"]) yield* scheduler.enqueue(Work, run(name))
+      assert.deepStrictEqual(state.answers, ["claimed", "claimed", "claimed"])
+      yield* close
+    }))
+
+  it.effect("is left to others where this node carries it out by another executor", () =>
+    Effect.gen(function*() {
+      const w = world()
+      const { state, store } = counted(yield* stored)
+      const Elsewhere = Task.make("Work", { executor: "elsewhere", payload: { name: Schema.String } })
+      const Other = Task.make("Other", { executor: "elsewhere" })
+      const live = Scheduler.layer({
+        tasks: [Work, Other],
+        executors: {
+          default: FiberExecutor.layer(),
+          elsewhere: FiberExecutor.layer({ name: "elsewhere" })
+        }
+      }).pipe(
+        Layer.provide([handlers(w), Other.toLayer(() => Effect.void), Layer.succeed(JobStore.JobStore, store)])
+      )
+      yield* Effect.gen(function*() {
+        const scheduler = yield* Scheduler.Scheduler
+        yield* turns
+        yield* scheduler.enqueue(Elsewhere, run("a"))
+        yield* scheduler.enqueue(Other)
+        yield* turns
+        assert.deepStrictEqual([w.log, state.answers], [[], ["added", "claimed"]])
+      }).pipe(Effect.provide(live))
     }))
 
   it.effect("waits while the scheduler is paused", () =>
@@ -127,7 +176,7 @@ describe("a run that arrives", () => {
       yield* close
     }))
 
-  it.effect("is not claimed before its instant, with limits, or among several", () =>
+  it.effect("is not claimed before its instant, with limits, with a rate, or among several", () =>
     Effect.gen(function*() {
       const w = world()
       const { state, store } = counted(yield* stored)
@@ -137,28 +186,14 @@ describe("a run that arrives", () => {
       yield* turns
       yield* scheduler.enqueue(Work, { ...run("limited"), concurrency: { task: 1 } })
       yield* turns
+      yield* scheduler.enqueue(Work, { ...run("rated"), rate: { limit: 1, per: "10 seconds" } })
+      yield* turns
       yield* scheduler.enqueueAll(Work, [run("one"), run("two")])
       yield* turns
       yield* scheduler.enqueueAll(Work, [run("plain"), { payload: { name: "debounced" }, debounce: "1 second" }])
       yield* TestClock.adjust("1 second")
       assert.isFalse(state.answers.includes("claimed"))
-      assert.strictEqual(w.log.length, 6)
-      yield* close
-    }))
-
-  it.effect("waits for its instant where its rate has nothing left, as an attempt that does not count", () =>
-    Effect.gen(function*() {
-      const w = world()
-      const { state, store } = counted(yield* stored)
-      const { close, scheduler } = yield* start(store, w)
-      yield* turns
-      const rate = { limit: 1, per: "10 seconds" } as const
-      yield* scheduler.enqueue(Work, { ...run("a"), rate })
-      yield* turns
-      yield* scheduler.enqueue(Work, { ...run("b"), rate })
-      yield* TestClock.adjust("10 seconds")
-      assert.deepStrictEqual(w.log, ["a 1 @0", "b 1 @10000"])
-      assert.deepStrictEqual(state.answers, ["claimed", "claimed"])
+      assert.strictEqual(w.log.length, 7)
       yield* close
     }))
 
@@ -223,7 +258,34 @@ describe("a run that arrives", () => {
 })
 
 describe("a run that arrives where others work, too", () => {
-  it.effect("is claimed only under a lease, which is renewed meanwhile", () =>
+  it.live("is claimed only under a lease; where that is over it is renewed while the run is added, and nobody looks before", () =>
+    Effect.gen(function*() {
+      const w = world()
+      const verbs: Array<string> = []
+      const told = <A, E>(verb: string, effect: Effect.Effect<A, E>) =>
+        Effect.suspend(() => {
+          verbs.push(verb)
+          return Effect.tap(effect, Effect.yieldNow)
+        })
+      const store = withVerbs(yield* shared, ({ beat, claim, enqueue }) => ({
+        beat: (node) => told("beat", beat(node)),
+        claim: (request) => told(`claim ${request.limit > 0}`, claim(request)),
+        enqueue: (request) => told("enqueue", enqueue(request))
+      }))
+      const { close, scheduler } = yield* start(store, w, { lease: "20 seconds", beat: "5 seconds" })
+      yield* turns
+      verbs.length = 0
+      yield* scheduler.run(Work, run("a"))
+      assert.deepStrictEqual(verbs, ["beat", "enqueue", "claim true"])
+      // the hint comes when the run was claimed
+      yield* turns
+      verbs.length = 0
+      yield* scheduler.run(Work, run("b"))
+      assert.deepStrictEqual(verbs, ["enqueue"])
+      yield* close
+    }))
+
+  it.effect("is claimed again under a lease that was renewed", () =>
     Effect.gen(function*() {
       const w = world()
       const { state, store } = counted(yield* shared)

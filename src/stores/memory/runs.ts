@@ -88,7 +88,9 @@ export class Runs {
 
   /** Adds a run, and claims it if there is nobody that a claim might take before it. */
   addAndClaim(run: NewRun, node: string, now: number, hints: Hints): "added" | "claimed" | "duplicate" {
-    const isFirst = run.job === null && run.limits.length === 0 && !this.isAnyoneBefore(run.lane, now)
+    const isPlain = run.job === null && run.limits.length === 0 &&
+      (run.uniqueKey === null || run.uniqueWhile === "going")
+    const isFirst = isPlain && !this.isAnyoneBefore(run.lane, now)
     if (!this.add(run, now, hints)) return "duplicate"
     const entry = this.byId.get(run.id)!
     if (!isFirst || entry.row.state !== "ready") return "added"

@@ -91,7 +91,6 @@ const arrivalColumns = [...newColumns, run.fence, run.node, run.claimed]
 const columnsWhenFirst: Partial<Record<string, string>> = {
   state: "CASE WHEN k.is_first THEN 'running' ELSE k.state END AS state",
   order_at: "CASE WHEN k.is_first THEN NULL ELSE k.order_at END AS order_at",
-  going_key: "CASE WHEN k.is_first AND k.unique_while = 'queued' THEN NULL ELSE k.going_key END AS going_key",
   fence: "CASE WHEN k.is_first THEN 1 ELSE k.fence END AS fence",
   node: "CASE WHEN k.is_first THEN k.node END AS node",
   claimed: "CASE WHEN k.is_first THEN k.claimed END AS claimed"
@@ -141,7 +140,7 @@ export interface Admission {
     now: number,
     tell: Fragment
   ) => Sql<{ readonly added: boolean; readonly told: boolean }>
-  /** The same for one run that is a single step and has no job, in a statement that claims it for a node where nobody stands before it. */
+  /** The same for one run that is a single step and has no job, nor a key to give up, in a statement that claims it for a node where nobody stands before it. */
   readonly addAndClaim: (run: NewRun, now: number, node: string) => Sql<"added" | "claimed" | "duplicate">
   /** Lets blocked runs move up where these have ended, or wait for an instant. Their families, and the places, must be locked. */
   readonly promote: (left: ReadonlyArray<Left>, now: number, hints: Hints) => Sql<void>
@@ -238,12 +237,21 @@ export const make = (db: Database): Admission => {
     } AND r.job = k.job AND r.incarnation = k.incarnation AND r.finished IS NULL AND r.blocked_at IS NULL
       ) AS admitted FROM ${rows} k) k)`
 
-  /** The row of a new run, which is claimed if nobody stands before it that a claim might take. */
+  /**
+   * The row of a new run, which is claimed if nobody stands before it that a claim might take. The first ones are asked for, and not whether
+   * there are any: a planner that does not know how many reads the whole table then, in the hope of meeting one soon. And they are asked for once, where they
+   * would be looked for again in each column.
+   */
   const claimedIfFirst = (row: Fragment, now: number): Fragment =>
-    sql`(SELECT ${claimedColumns} FROM (SELECT k.*,
-        NOT EXISTS (SELECT 1 FROM ${runs} r WHERE ${db.ours("r")} AND r.lane = k.lane AND r.order_at IS NOT NULL)
-        AND NOT EXISTS (SELECT 1 FROM ${runs} r WHERE ${db.ours("r")} AND r.wake_at <= ${now}) AS is_first
-      FROM ${row} k) k)`
+    sql`(WITH k AS MATERIALIZED (SELECT k.*,
+        (SELECT min(r.order_at) FROM ${runs} r WHERE ${
+      db.ours("r")
+    } AND r.lane = k.lane AND r.order_at IS NOT NULL) IS NULL
+        AND coalesce((SELECT min(r.wake_at) FROM ${runs} r WHERE ${
+      db.ours("r")
+    } AND r.wake_at IS NOT NULL) > ${now}, true)
+        AS is_first
+      FROM ${row} k) SELECT ${claimedColumns} FROM k)`
 
   const admittedOf = (wanted: Map<string, Families.Family>): Sql<Map<string, number>> =>
     Effect.map(

@@ -326,7 +326,8 @@ export const make = (
       if (!admission.isOneStep(runs)) return db.transaction(step)
       const [run] = runs
       if (run === undefined || runs.length > 1) return inOneStep(db, step)
-      const claims = node !== undefined && dialect.whereFree !== undefined && run.job === null &&
+      const isPlain = run.job === null && (run.uniqueKey === null || run.uniqueWhile === "going")
+      const claims = node !== undefined && dialect.whereFree !== undefined && isPlain &&
         stateAt(run.readyAt, now) === "ready"
       return inOneStep(db, step, claims ? enqueueFor(run, now, node) : enqueueAlone(run, now))
     },

@@ -74,7 +74,9 @@ export const make = (db: Database, admission: Admission, standings: Standings): 
   const due = ({ limit, now }: { readonly now: number; readonly limit: number }) =>
     Effect.map(
       sql`SELECT n.next, (SELECT count(*) ${going}), (SELECT r.id ${going} ORDER BY r.planned DESC, r.id DESC LIMIT 1), first.*
-        FROM (SELECT min(l.next_due) AS next FROM ${jobs} l ${db.by("jobs_due")} WHERE l.ns = ${ns} AND l.next_due > ${now}) n
+        FROM (SELECT min(l.next_due) AS next FROM ${jobs} l ${
+        db.by("jobs_due")
+      } WHERE l.ns = ${ns} AND l.next_due > ${now}) n
         LEFT JOIN (
           SELECT ${wanted} FROM ${jobs} j WHERE j.ns = ${ns} AND j.next_due <= ${now} ORDER BY j.next_due, j.id LIMIT ${limit}
         ) first ON 1 = 1`.values,

@@ -284,12 +284,13 @@ export const walk = (
           const node = choices.pick(nodes)
           return Effect.gen(function*() {
             const [answer] = yield* ask((store) => store.enqueue({ runs, node, now }))
-            const { id, job, lane, limits, readyAt } = runs[0]!
+            const { id, job, lane, limits, readyAt, uniqueKey, uniqueWhile } = runs[0]!
             const isBehind = rows.runs.some((run) =>
               run.state === "ready" ? run.lane === lane : run.state === "waiting" && run.readyAt! <= now
             )
-            const isAlone = job === null && limits.length === 0 && (readyAt === null || readyAt <= now)
-            if (answer !== "duplicate") assert.equal(answer, isAlone && !isBehind ? "claimed" : "added")
+            const isPlain = job === null && limits.length === 0 && (uniqueKey === null || uniqueWhile === "going")
+            const isFirst = isPlain && (readyAt === null || readyAt <= now) && !isBehind
+            if (answer !== "duplicate") assert.equal(answer, isFirst ? "claimed" : "added")
             if (answer === "claimed") claims.push(...plain(yield* stores[0].runs({ ids: [id], limit: 1 })))
           })
         }

@@ -27,6 +27,27 @@ const plansOf = <A, E, R>(verb: Effect.Effect<A, E, R>) =>
     return plans
   })
 
+/** The same where the server keeps one plan for whatever values there may be, as a connection may from the sixth time on. */
+const keptPlansOf = <A, E, R>(verb: Effect.Effect<A, E, R>) =>
+  Effect.gen(function*() {
+    const sql = yield* SqlClient
+    const plans: Array<{ readonly text: string; readonly steps: ReadonlyArray<string> }> = []
+    const transformer: Statement.Transformer = (statement) =>
+      Effect.gen(function*() {
+        const [text] = statement.compile()
+        const count = Math.max(0, ...Array.from(text.matchAll(/\$(\d+)/g), ([, n]) => Number(n)))
+        const values = count === 0 ? "" : `(${Array.from({ length: count }, () => "NULL").join(", ")})`
+        yield* sql.unsafe(`PREPARE kept AS ${text}`).raw
+        const steps = yield* sql.unsafe(`EXPLAIN EXECUTE kept${values}`).values
+        yield* sql.unsafe("DEALLOCATE kept").raw
+        plans.push({ text, steps: steps.map(([step]) => String(step)) })
+        return statement
+      }).pipe(Effect.provideService(Statement.CurrentTransformer, undefined), Effect.orDie)
+    yield* sql.unsafe("SET plan_cache_mode = force_generic_plan").raw
+    yield* Effect.provideService(verb, Statement.CurrentTransformer, transformer)
+    return plans
+  })
+
 /** Many jobs, and as many runs in all states, three of them to a job; known to the planner, or as new to it as in their first minute. */
 const populate = Effect.fnUntraced(function*(schema: string, n: number, isAnalysed: boolean) {
   const sql = yield* SqlClient
@@ -73,7 +94,8 @@ const server = (n: number, isAnalysed: boolean) =>
   Layer.unwrap(Effect.map(temporarySchema, (schema) =>
     Layer.effectDiscard(populate(schema, n, isAnalysed)).pipe(
       Layer.provideMerge(PostgresJobStore.layer({ schema, listen: false })),
-      Layer.provideMerge(client())
+      // one connection, which is the one that keeps plans
+      Layer.provideMerge(client({ maxConnections: 1 }))
     )))
 
 /** Reading a table as a whole, or all rows of a namespace in it; of nodes there are few. */
@@ -94,6 +116,12 @@ describe.runIf(isRunning).each([
           const plans = yield* plansOf(Effect.flatMap(JobStore, verb))
           assert.isNotEmpty(plans)
           for (const { steps, text } of plans) {
+            assert.deepStrictEqual(slow(steps), [], `${text}\n  ${steps.join("\n  ")}`)
+          }
+        }))
+      it.effect(`${name}, by a plan that is kept`, () =>
+        Effect.gen(function*() {
+          for (const { steps, text } of yield* keptPlansOf(Effect.flatMap(JobStore, verb))) {
             assert.deepStrictEqual(slow(steps), [], `${text}\n  ${steps.join("\n  ")}`)
           }
         }))

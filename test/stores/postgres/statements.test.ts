@@ -59,24 +59,32 @@ describe.runIf(isRunning)("a lone run", () => {
     return texts.map((text) => text.replaceAll(`${schema}.scheduler_`, ""))
   })
 
-  it.live.each(Object.entries(nodes))("costs three statements in a node %s that has a lease", ([, node]) =>
-    Effect.gen(function*() {
-      const [added, claimed, ended, ...others] = yield* statements(node, "another")
-      // it is added, and others are told; claimed; and its end recorded
-      assert.match(added!, /^WITH added AS \(INSERT INTO runs .*pg_notify\(/s)
-      assert.match(claimed!, /^WITH n AS/)
-      assert.match(ended!, /^UPDATE runs AS t SET state = 'done'/)
-      assert.deepStrictEqual(others, [])
-    }), 20_000)
+  it.live.each(Object.entries(nodes))(
+    "costs three statements in a node %s that has a lease",
+    ([, node]) =>
+      Effect.gen(function*() {
+        const [added, claimed, ended, ...others] = yield* statements(node, "another")
+        // it is added, and others are told; claimed; and its end recorded
+        assert.match(added!, /^WITH added AS \(INSERT INTO runs .*pg_notify\(/s)
+        assert.match(claimed!, /^WITH n AS/)
+        assert.match(ended!, /^UPDATE runs AS t SET state = 'done'/)
+        assert.deepStrictEqual(others, [])
+      }),
+    20_000
+  )
 
-  it.live.each(Object.entries(nodes))("that it asks for itself costs two in a node %s", ([, node]) =>
-    Effect.gen(function*() {
-      const [added, ended, ...others] = yield* statements(node, "itself")
-      // it is claimed by the statement that adds it
-      assert.match(added!, /^INSERT INTO runs .* is_first/s)
-      assert.match(ended!, /^UPDATE runs AS t SET state = 'done'/)
-      assert.deepStrictEqual(others, [])
-    }), 20_000)
+  it.live.each(Object.entries(nodes))(
+    "that it asks for itself costs two in a node %s",
+    ([, node]) =>
+      Effect.gen(function*() {
+        const [added, ended, ...others] = yield* statements(node, "itself")
+        // it is claimed by the statement that adds it
+        assert.match(added!, /^INSERT INTO runs .* is_first/s)
+        assert.match(ended!, /^UPDATE runs AS t SET state = 'done'/)
+        assert.deepStrictEqual(others, [])
+      }),
+    20_000
+  )
 })
 
 /** What a statement is for, by what it begins with. */

@@ -92,6 +92,8 @@ export const verbs: Readonly<Record<string, Ask>> = {
     }),
   enqueue: (store) => store.enqueue({ now: at(0), runs: [run("new", { uniqueKey: "k2" }), run("r5")] }),
   "enqueue one": (store) => store.enqueue({ now: at(0), runs: [run("one", { uniqueKey: "k3" })] }),
+  "enqueue one for a node": (store) =>
+    store.enqueue({ now: at(0), node: "n1", runs: [run("arrives", { lane: "x/idle", uniqueKey: "k4" })] }),
   claim: (store) => store.claim({ node: "n1", lanes, limit: 20, now: at(900) }),
   "claim from one lane": (store) => store.claim({ node: "n1", lanes: ["default/T1"], limit: 20, now: at(900) }),
   "claim what is not newer": (store) =>
