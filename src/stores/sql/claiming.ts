@@ -282,12 +282,15 @@ export const make = (
           queue(place, laneOfShare, share, skipLocked, sql`${and} ${upToOf(lanes)}`)
         }) first`
       // materialised, for a join might carry out a subquery again and again, and each time lock other runs; and an array with the namespace
-      // beside it, so that each of the runs is looked up in the index however many there might have been, or have the namespace. What is joined to
-      // the runs again to put them in order might be compared with each of them, so their order comes with the first row.
+      // beside it, so that each of the runs is looked up in the index however many there might have been, or have the namespace, and in a small table too: the
+      // planner expects few, for how many there may be is the answer to a query. What is joined to the runs again to put them in order might be
+      // compared with each of them, so their order comes with the first row.
       const rows = yield* sql`WITH n AS MATERIALIZED (${nextWake}), k AS MATERIALIZED (${taken}), r AS (
       UPDATE ${runs} AS t SET state = 'running', order_at = NULL, fence = t.fence + 1, node = ${node}, claimed = ${now},
         going_key = CASE WHEN t.unique_while = 'going' THEN t.going_key END
-      FROM (SELECT ${ns}::text AS ns, u.id FROM unnest(ARRAY(SELECT k.id FROM k)) AS u (id) OFFSET 0) u
+      FROM (SELECT ${ns}::text AS ns, u.id FROM unnest(ARRAY(SELECT k.id FROM k)) AS u (id) LIMIT (SELECT ${
+        String(limit)
+      }::bigint)) u
       WHERE t.ns = u.ns AND t.id = u.id RETURNING t.*
     )
       SELECT n.next, CASE WHEN row_number() OVER () = 1 THEN ARRAY(SELECT k.id FROM k ORDER BY k.order_at, k.id) END, ${wanted}

@@ -155,3 +155,17 @@ describe.runIf(isRunning)(
     })
   }
 )
+
+describe.runIf(isRunning)("among a thousand runs", () => {
+  layer(server(1_000, false), { excludeTestServices: true, timeout: "60 seconds" })((it) => {
+    const { claim, "claim from one lane": claimOfOne, "settle what nobody waits for": settle } = verbs
+    for (const [name, verb] of Object.entries({ claim, claimOfOne, settle })) {
+      it.effect(`each is looked up: ${name}`, () =>
+        Effect.gen(function*() {
+          for (const { steps, text } of yield* keptPlansOf(Effect.flatMap(JobStore, verb!))) {
+            assert.deepStrictEqual(slow(steps), [], `${text}\n  ${steps.join("\n  ")}`)
+          }
+        }))
+    }
+  })
+})
