@@ -173,15 +173,17 @@ const ours = (round: string) =>
       note("enqueue and process at once", who, perSecond(total, performance.now() - before))
       while ((yield* scheduler.runs({ going: true, limit: 1 })).length > 0) yield* Effect.sleep(5)
       yield* Effect.promise(vacuum)
-      const late: Array<number> = []
-      for (let i = 0; i < 300; i++) {
-        yield* Effect.sleep(20 + (i * 7) % 50)
-        const at = performance.now()
-        const started = new Promise<number>((resolve) => handler = () => resolve(performance.now()))
-        yield* other.enqueue(Noop, { payload: { i } })
-        late.push((yield* Effect.promise(() => started)) - at)
+      for (const [by, asked] of [["another scheduler", other], ["its own scheduler", scheduler]] as const) {
+        const late: Array<number> = []
+        for (let i = 0; i < 300; i++) {
+          yield* Effect.sleep(20 + (i * 7) % 50)
+          const at = performance.now()
+          const started = new Promise<number>((resolve) => handler = () => resolve(performance.now()))
+          yield* asked.enqueue(Noop, { payload: { i } })
+          late.push((yield* Effect.promise(() => started)) - at)
+        }
+        note("pick-up of a lone run", `${who}, enqueued by ${by}`, spread(late.slice(100)))
       }
-      note("pick-up of a lone run", who, spread(late.slice(100)))
     }))
     // due in one minute
     for (const n of [1_000, 10_000]) {
