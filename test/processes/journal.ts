@@ -6,8 +6,16 @@ import { openSync, readdirSync, readFileSync, writeSync } from "node:fs"
 import { join } from "node:path"
 
 export type Entry =
-  /** The store gave the run to this process. */
-  | { readonly _tag: "claimed"; readonly by: string; readonly run: string; readonly fence: number }
+  /** The store gave the run to this process, maybe as this one added it. */
+  | {
+    readonly _tag: "claimed"
+    readonly by: string
+    readonly run: string
+    readonly fence: number
+    readonly onArrival?: true
+  }
+  /** The process has asked for a run, and the store has accepted it. */
+  | { readonly _tag: "asked"; readonly by: string; readonly run: string }
   /** What the store answered when the process said how a claim ended. */
   | {
     readonly _tag: "settled"

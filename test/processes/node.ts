@@ -2,6 +2,7 @@
 import { NodeRuntime } from "@effect/platform-node"
 import { Effect, Exit, Layer, Stream } from "effect"
 import { FiberExecutor, JobStore, Run, Scheduler } from "effect-scheduler"
+import { existsSync } from "node:fs"
 import { writer } from "./journal.ts"
 import { layerOf, type Place } from "./stores.ts"
 import { moodOf, Once, Refused, Retried } from "./work.ts"
@@ -12,6 +13,8 @@ export interface Orders {
   readonly place: Place
   readonly seed: string
   readonly journal: string
+  /** A file that says that nothing more is to be asked for. */
+  readonly quiet: string
   /** By how many milliseconds this process's clock is wrong. */
   readonly ahead: number
   readonly times: Pick<Scheduler.Options<[]>, "lease" | "beat" | "grace">
@@ -34,6 +37,13 @@ const told = Layer.effect(
       Effect.tap(store.claim(request), ({ runs }) =>
         Effect.sync(() => {
           for (const { fence, id } of runs) write({ _tag: "claimed", by, run: id, fence })
+        })),
+    enqueue: (request) =>
+      Effect.tap(store.enqueue(request), (answers) =>
+        Effect.sync(() => {
+          for (const [i, { id }] of request.runs.entries()) {
+            if (answers[i] === "claimed") write({ _tag: "claimed", by, run: id, fence: 1, onArrival: true })
+          }
         })),
     settle: (request) =>
       Effect.tap(store.settle(request), (answers) =>
@@ -74,7 +84,26 @@ const listening = Layer.effectDiscard(Effect.gen(function*() {
   )
 }))
 
-const Main = listening.pipe(
+/** Each asks for runs of its own, until it is told to be quiet; what it was not answered it does not ask again. */
+const asking = Layer.effectDiscard(Effect.gen(function*() {
+  const scheduler = yield* Scheduler.Scheduler
+  let n = 0
+  const one = Effect.suspend(() => {
+    const id = `own/${by}/${++n}`
+    const delivery = n % 3 === 0 ? "atMostOnce" : "atLeastOnce"
+    return Effect.tap(
+      scheduler.enqueue(n % 2 === 0 ? Once : Retried, { id, delivery, payload: { name: id } }),
+      () => Effect.sync(() => write({ _tag: "asked", by, run: id }))
+    )
+  })
+  yield* Effect.forkScoped(
+    Effect.repeat(Effect.andThen(Effect.ignore(one), Effect.sleep("50 millis")), {
+      until: () => existsSync(orders.quiet)
+    })
+  )
+}))
+
+const Main = Layer.mergeAll(listening, asking).pipe(
   Layer.provide(Scheduler.layer({ ...orders.times, tasks: [Once, Retried] })),
   Layer.provide([Once.toLayer(handler), Retried.toLayer(handler), FiberExecutor.layer({ concurrency: 24 })]),
   Layer.provide(told.pipe(Layer.provide(layerOf(orders.place))))

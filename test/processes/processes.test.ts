@@ -26,6 +26,7 @@ interface Case {
   readonly place: Effect.Effect<Place, unknown, Scope.Scope>
   readonly processes: number
   readonly skew: number
+  readonly claimsOnArrival: boolean
   readonly recurring: number
   /** In a short run. */
   readonly oneOff: number
@@ -38,6 +39,7 @@ const cases: Record<string, Case> = {
     place: Effect.map(temporarySchema, (name) => ({ store: "postgres", url: Redacted.value(url), name })),
     processes: 4,
     skew,
+    claimsOnArrival: true,
     recurring: 60,
     oneOff: 1_500,
     adHoc: 300
@@ -51,6 +53,7 @@ const cases: Record<string, Case> = {
     })),
     processes: 3,
     skew,
+    claimsOnArrival: false,
     recurring: 20,
     oneOff: 300,
     adHoc: 100
@@ -61,6 +64,7 @@ const cases: Record<string, Case> = {
     processes: 3,
     // all go by the clock of their machine
     skew: 0,
+    claimsOnArrival: true,
     recurring: 20,
     oneOff: 300,
     adHoc: 100
@@ -70,6 +74,7 @@ const cases: Record<string, Case> = {
     place: Effect.sync(() => ({ store: "redis", url: Redis.url, name: `${Redis.freshOptions().prefix}-processes` })),
     processes: 3,
     skew,
+    claimsOnArrival: false,
     recurring: 20,
     oneOff: 300,
     adHoc: 100
@@ -77,7 +82,9 @@ const cases: Record<string, Case> = {
 }
 
 describe("processes that share a store, and die", () => {
-  for (const [name, { adHoc, oneOff, place, processes, recurring, runs, skew }] of Object.entries(cases)) {
+  for (
+    const [name, { adHoc, claimsOnArrival, oneOff, place, processes, recurring, runs, skew }] of Object.entries(cases)
+  ) {
     it.live.runIf(runs)(`${name}: lose nothing and decide nothing twice`, () =>
       Effect.gen(function*() {
         const times = minutes === 0 ? 1 : 4
@@ -93,6 +100,7 @@ describe("processes that share a store, and die", () => {
         assert.deepStrictEqual(violations.slice(0, 20), [], JSON.stringify({ happened, counts }))
         assert.isAbove(happened["SIGKILL"] ?? 0, 0)
         assert.isAbove(counts["succeeded"] ?? 0, oneOff / 2)
+        if (claimsOnArrival) assert.isAbove(counts["claimed on arrival"] ?? 0, 0)
       }).pipe(Effect.scoped, Effect.provideService(References.MinimumLogLevel, "None")), (2 * seconds + 200) * 1000)
   }
 })

@@ -5,7 +5,7 @@ import { Clock, Effect, Layer, Schedule, type Scope } from "effect"
 import { FiberExecutor, JobStore, Scheduler } from "effect-scheduler"
 import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
-import { mkdtempSync, rmSync, statSync } from "node:fs"
+import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -151,6 +151,7 @@ export const rush = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
     Effect.provideContext(context)
   )
 
+  const quiet = join(directory, "quiet")
   const happened: Record<string, number> = {}
   const children: Array<Child> = []
   const clocks = choices.fork("clocks")
@@ -158,7 +159,7 @@ export const rush = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
   const start = Effect.suspend(() => {
     const name = `p${++count}`
     const ahead = clocks.pick([-options.skew, 0, options.skew])
-    return started({ name, place, seed, times, ahead, journal: join(directory, `${name}.journal`) })
+    return started({ name, place, seed, times, ahead, quiet, journal: join(directory, `${name}.journal`) })
   })
   for (let n = 0; n < options.processes; n++) children.push(yield* start)
   yield* eventually("up", Effect.sync(() => children.every(isUp)))
@@ -208,6 +209,7 @@ export const rush = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
   ], { concurrency: "unbounded" })
 
   // All becomes quiet. Those who live plan what is due and carry out what is left.
+  writeFileSync(quiet, "")
   for (const child of children) child.kill("SIGCONT")
   yield* revive(children, start)
   yield* eventually(
@@ -222,13 +224,14 @@ export const rush = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
   const verdicts = yield* Effect.forEach(rows, ({ id }) => store.verdicts({ job: id, limit: 1_000_000 }), {
     concurrency: 4
   })
+  const journal = read(directory)
   const remains = {
     planned,
-    asked,
+    asked: [...asked, ...journal.flatMap((entry) => entry._tag === "asked" ? [entry.run] : [])],
     jobs: rows,
     runs: yield* allRuns(store),
     verdicts: verdicts.flat(),
-    journal: read(directory)
+    journal
   }
   const left = yield* store.reap({ now: (yield* now) + 3_600_000, includeExpired: true, limit: 1_000 })
   const behind = [...left.released, ...left.abandoned].map((run) => `${run} was held by nobody at the end`)
@@ -247,6 +250,8 @@ export const rush = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
           ? `settled ${entry.answer}`
           : entry._tag === "told"
           ? entry.event
+          : entry._tag === "claimed" && entry.onArrival === true
+          ? "claimed on arrival"
           : entry._tag)
     },
     journal: remains.journal
