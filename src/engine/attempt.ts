@@ -58,13 +58,19 @@ export const startAttempt = (core: Core, running: Running): void => {
   const { id } = running.row
   const earlier = core.running.get(id)
   core.running.set(id, running)
-  if (earlier === undefined) return begin(core, running)
+  if (earlier === undefined) return running.afterCaller ? beginNext(core, running) : begin(core, running)
   // The run was taken from this node, which claimed it again before its earlier attempt has ended: one after the other.
   earlier.ended ??= []
   const since = moment(core.clock)
   earlier.ended.push(() => beginLate(core, running, since))
   // Last, because all that follows from it may happen before the call returns.
   stop(earlier, "lost")
+}
+
+/** When those have gone on whose turn it is. It is known meanwhile, so that it may be stopped. */
+const beginNext = (core: Core, running: Running): void => {
+  const turn = Effect.andThen(Effect.yieldNow, Effect.sync(() => begin(core, running)))
+  Effect.runForkWith(running.served.context)(turn)
 }
 
 /**
@@ -117,10 +123,7 @@ const begin = (core: Core, running: Running): void => {
     onFailure: (cause) => failed(core, running, codecs, cause)
   })
   const context = Context.add(served.context, CurrentRun, current)
-  const execution = Effect.suspend(() => running.executor.execute(row, body))
-  const fiber = Effect.runForkWith(context)(
-    running.afterCaller ? Effect.andThen(Effect.yieldNow, execution) : execution
-  )
+  const fiber = Effect.runForkWith(context)(Effect.suspend(() => running.executor.execute(row, body)))
   running.fiber = fiber
   // The order to stop may have come out of the handler's own first steps.
   if (wasStopped(running)) fiber.interruptUnsafe()

@@ -30,7 +30,7 @@ export interface Claims {
       readonly asked: Moment
       readonly upTo: ReadonlyMap<string, number> | undefined
       readonly runs: ReadonlyArray<JobStore.RunRow>
-      /** Whoever asked for them is about to hear of it, and goes on before their handlers do. */
+      /** Whoever asked for them is about to hear of it, and goes on before they begin. */
       readonly afterCaller?: boolean
     },
     restore: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>

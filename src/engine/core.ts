@@ -37,7 +37,7 @@ export interface Running {
   readonly row: JobStore.RunRow
   readonly executor: Executor.Service
   readonly served: Served
-  /** Its handler lets whoever asked for the run go on first. */
+  /** It lets whoever asked for it go on first. */
   readonly afterCaller: boolean
   fiber: Fiber.Fiber<unknown> | undefined
   /** Why it is being interrupted; the first reason counts. */
