@@ -107,6 +107,8 @@ const chaos = Effect.fnUntraced(function*(
       ))
     }
   }
+  // one that is halted in the middle of a transaction would keep those from their end who wait for it here
+  for (const child of children) child.kill("SIGCONT")
 })
 
 /** Asks until it is so. */
@@ -210,7 +212,6 @@ export const rush = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
 
   // All becomes quiet. Those who live plan what is due and carry out what is left.
   writeFileSync(quiet, "")
-  for (const child of children) child.kill("SIGCONT")
   yield* revive(children, start)
   yield* eventually(
     "planned",

@@ -50,7 +50,8 @@ describe.runIf(isRunning)("who meets the end of a run that he wants to change in
       const { open, schema } = yield* opener
       const [one, ending, cancelling] = yield* Effect.all(Array.from({ length: 3 }, () => open({ listen: false })))
       const ids = Array.from({ length: 20 }, (_, i) => `r${String(20 - i).padStart(2, "0")}`)
-      yield* one!.store.enqueue({ runs: ids.map((id) => run(id)), now: at(0) })
+      // they come to lie in the order in which they are claimed
+      yield* one!.store.enqueue({ runs: ids.map((id, i) => run(id, { planned: at(i) })), now: at(0) })
       const { runs } = yield* one!.store.claim({ node: "n1", lanes: ["default/Task"], limit: 20, now: at(1) })
       yield* one!.sql.unsafe(`ANALYZE ${schema}.scheduler_runs`)
       let statements = 0
