@@ -66,6 +66,7 @@ const arrival = Table.pick(Table.runs, [
   "orderAt"
 ])
 const newColumns = [...arrival.columns, Table.wakeAt, Table.blockedAt, Table.goingKey]
+
 /** Where a run comes to stand that is let in; behind others of its family, or past them. */
 interface Entry {
   readonly run: NewRun
