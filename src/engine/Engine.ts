@@ -177,7 +177,7 @@ const start = Effect.fnUntraced(function*(
       Effect.andThen(reap(core, () => false), Effect.never)
     )
   }
-  if (planning) yield* begin(roles, "planner", planner(core))
+  if (planning) yield* begin(roles, "planner", planner(core, lease))
   // what one start left behind, the next one may find
   if (store.capabilities.shared || store.capabilities.durability !== "none") {
     if (planning) yield* begin(roles, "replanner", Effect.andThen(replan(core), Effect.never))

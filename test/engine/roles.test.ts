@@ -5,14 +5,19 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Layer, Scope } from "effect"
 import { FiberExecutor, JobStore, MemoryJobStore, Scheduler, Trigger } from "effect-scheduler"
 import { TestClock } from "effect/testing"
-import { handlers, turns, Work, world } from "../support/world.ts"
+import { handlers, turns, withVerbs, Work, world } from "../support/world.ts"
 
 const a = { id: "a", payload: { name: "a" }, trigger: Trigger.interval("10 seconds") }
 
-/** Nodes on one store, each until it is closed. */
+/** Nodes on one store that several processes share, each until it is closed. */
 const nodes = Effect.gen(function*() {
   const w = world()
-  const store = Layer.succeed(JobStore.JobStore, yield* MemoryJobStore.make())
+  const inner = yield* MemoryJobStore.make()
+  const beats: Array<string> = []
+  const shared = withVerbs({ ...inner, capabilities: { ...inner.capabilities, shared: true } }, ({ beat }) => ({
+    beat: (node) => Effect.suspend(() => (beats.push(node.id), beat(node)))
+  }))
+  const store = Layer.succeed(JobStore.JobStore, shared)
   const opened = <E>(layer: Layer.Layer<Scheduler.Scheduler, E>) =>
     Effect.gen(function*() {
       const scope = yield* Scope.fork(yield* Effect.scope)
@@ -23,6 +28,7 @@ const nodes = Effect.gen(function*() {
   const able = Layer.mergeAll(handlers(w), FiberExecutor.layer(), store)
   return {
     w,
+    beats,
     planner: opened(Scheduler.layer().pipe(Layer.provide(store))),
     worker: opened(Scheduler.layer({ tasks: [Work], planning: false }).pipe(Layer.provide(able))),
     client: opened(Scheduler.layer({ planning: false }).pipe(Layer.provide(store)))
@@ -58,6 +64,20 @@ describe("a node", () => {
       // who works does not plan
       yield* TestClock.adjust("10 minutes")
       assert.strictEqual(w.log.length, 3)
+    }))
+
+  it.effect("that plans what others carry out needs no lease for it", () =>
+    Effect.gen(function*() {
+      const { beats, planner, w, worker } = yield* nodes
+      const { scheduler } = yield* planner
+      yield* scheduler.schedule(Work, a)
+      yield* TestClock.adjust("10 minutes")
+      assert.deepStrictEqual(yield* shown(scheduler), ["ready"])
+      assert.deepStrictEqual(beats, [])
+      yield* worker
+      yield* turns
+      assert.lengthOf(w.log, 1)
+      assert.lengthOf(beats, 1)
     }))
 
   it.effect("that does not plan can do all that one asks of it, and its closures run", () =>
