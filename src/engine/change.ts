@@ -17,6 +17,7 @@ import { followCancelled } from "./following.ts"
 import { find, goingOf } from "./lookup.ts"
 import { updateTo } from "./next.ts"
 import { dueOf, movedOf } from "./overrides.ts"
+import { whatThrew } from "./quarantine.ts"
 import { resumption } from "./resumption.ts"
 
 type Event = Parameters<Core["events"]["publish"]>[1]
@@ -148,28 +149,41 @@ const commitAll: <A extends Changed>(
   return made
 })
 
-/** Decides the job as it stands up to now, as every change does first. */
-export const decidePast = Effect.fnUntraced(function*(core: Core, row: JobStore.JobRow, at: number) {
-  const nothing: Decision = {
-    cursor: row.cursor,
-    next: undefined,
-    nextDue: undefined,
-    runs: [],
-    verdicts: [],
-    cancel: null
-  }
-  if (row.state !== "active") return nothing
-  const readable = read(core, row)
-  if (Result.isFailure(readable)) return nothing
+/**
+ * Decides the job as it stands up to now, as every change does first. Where that cannot be, nothing is decided: the planner will say what is wrong
+ * with the job.
+ */
+export const decidePast = (core: Core, row: JobStore.JobRow, at: number): Effect.Effect<Decision, StoreError> =>
+  Effect.map(tryPast(core, row, at), Result.getOrElse(() => nothingOf(row)))
+
+/** The same, or why it cannot be: the job cannot be read, or its trigger or overlap function throws. */
+export const tryPast = Effect.fnUntraced(function*(
+  core: Core,
+  row: JobStore.JobRow,
+  at: number
+): Effect.fn.Return<Result.Result<Decision, string>, StoreError> {
+  if (row.state !== "active") return Result.succeed(nothingOf(row))
   try {
+    const readable = read(core, row)
+    if (Result.isFailure(readable)) return Result.fail(readable.failure.reason)
     // nearly always nothing is, and then it makes no difference what is going
-    if (!hasDue(row, readable.success.trigger, at)) return nothing
+    if (!hasDue(row, readable.success.trigger, at)) return Result.succeed(nothingOf(row))
     const going = yield* goingOf(core, row)
-    return decide(core, row, readable.success, { now: at, going: going.length, latest: going[0]?.id ?? null })
-  } catch {
-    // The planner will say what is wrong with it.
-    return nothing
+    return Result.succeed(
+      decide(core, row, readable.success, { now: at, going: going.length, latest: going[0]?.id ?? null })
+    )
+  } catch (error) {
+    return Result.fail(whatThrew(error))
   }
+})
+
+const nothingOf = ({ cursor }: JobStore.JobRow): Decision => ({
+  cursor,
+  next: undefined,
+  nextDue: undefined,
+  runs: [],
+  verdicts: [],
+  cancel: null
 })
 
 /** Whether an occurrence is due that nobody has decided. */

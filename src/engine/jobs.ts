@@ -10,7 +10,7 @@ import { InvalidOption, JobConflict, type StoreError } from "../SchedulerError.t
 import type * as Task from "../Task.ts"
 import * as Trigger from "../Trigger.ts"
 import { basisOf } from "./basis.ts"
-import { change, decidePast } from "./change.ts"
+import { change, decidePast, tryPast } from "./change.ts"
 import { onceCommitted, unlessInTransaction } from "./committed.ts"
 import { type Core, now } from "./core.ts"
 import { manualRun, read, skipStretch, tryAgainst } from "./decide.ts"
@@ -176,15 +176,20 @@ const decideQuarantine = (core: Core, row: JobStore.JobRow, successor: Trigger.T
 }
 
 /** Decides what came due of a job under a trigger that it will not have any more. */
-const decideLast = (core: Core, row: JobStore.JobRow, successor: Trigger.Trigger, at: number) => {
-  if (row.state === "quarantined") return Effect.succeed(decideQuarantine(core, row, successor, at))
-  if (row.state !== "active") return Effect.succeed(decidePause(core, row, at))
-  const readable = read(core, row)
-  if (Result.isSuccess(readable)) return decidePast(core, row, at)
+const decideLast = Effect.fnUntraced(function*(
+  core: Core,
+  row: JobStore.JobRow,
+  successor: Trigger.Trigger,
+  at: number
+) {
+  if (row.state === "quarantined") return decideQuarantine(core, row, successor, at)
+  if (row.state !== "active") return decidePause(core, row, at)
+  const past = yield* tryPast(core, row, at)
+  if (Result.isSuccess(past)) return past.success
   // Nobody has come to put it into quarantine, or to plan it who can read it: nobody can any more.
-  const pause = encodePause({ reason: readable.failure.reason, by: "effect-scheduler" })
-  return Effect.succeed(decideQuarantine(core, { ...row, pause }, successor, at))
-}
+  const pause = encodePause({ reason: past.failure, by: "effect-scheduler" })
+  return decideQuarantine(core, { ...row, pause }, successor, at)
+})
 
 /** Gives a job another definition; equal ones write nothing. */
 export const redefine = Effect.fnUntraced(

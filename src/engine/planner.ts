@@ -12,7 +12,7 @@ import { decide, read, type Unreadable } from "./decide.ts"
 import { followCancelled } from "./following.ts"
 import type { Lease } from "./heartbeat.ts"
 import { moment } from "./moment.ts"
-import { quarantine } from "./quarantine.ts"
+import { quarantine, whatThrew } from "./quarantine.ts"
 import { resumption } from "./resumption.ts"
 import * as Sharing from "./sharing.ts"
 
@@ -158,7 +158,7 @@ const changeOf = (core: Core, due: JobStore.DueJob, at: number): JobStore.Change
   try {
     return decided(core, due, at)
   } catch (error) {
-    return quarantine(due.job, `planning it threw: ${error instanceof Error ? error.message : String(error)}`, at)
+    return quarantine(due.job, whatThrew(error), at)
   }
 }
 

@@ -8,6 +8,10 @@ import { announce } from "./announce.ts"
 import { type Core, now } from "./core.ts"
 import { find } from "./lookup.ts"
 
+/** The reason for it where a trigger or an overlap function throws. */
+export const whatThrew = (error: unknown): string =>
+  `planning it threw: ${error instanceof Error ? error.message : String(error)}`
+
 /** The change that does it. */
 export const quarantine = (job: JobStore.JobRow, reason: string, at: number): JobStore.Change => ({
   job: job.id,

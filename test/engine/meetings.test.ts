@@ -382,6 +382,25 @@ describe("a job whose trigger throws", () => {
     }).pipe(Effect.provide(inMemory(w).pipe(Layer.provide(Trigger.layerRegistry({ kinds: [Odd] })))))
   })
 
+  it.effect("that nobody has planned yet: what another one follows is set aside as a whole, and says why", () => {
+    const w = world()
+    const layer = inMemory(w).pipe(Layer.provide(Trigger.layerRegistry({ kinds: [Odd] })))
+    return Effect.gen(function*() {
+      const scheduler = yield* Scheduler.Scheduler
+      yield* scheduler.schedule(Work, { id: "a", payload: { name: "a" }, trigger: Odd.make({}) })
+      yield* scheduler.pauseNode
+      yield* TestClock.adjust("11 seconds")
+      yield* scheduler.reschedule("a", Trigger.interval("1 minute"))
+      const verdicts = yield* (yield* JobStore.JobStore).verdicts({ job: "a", limit: 10 })
+      assert.deepStrictEqual(verdicts.map(({ from, reason, to }) => [from, to, reason]), [[
+        null,
+        11_000,
+        "quarantined"
+      ]])
+      assert.include(verdicts[0]!.note, "no idea")
+    }).pipe(Effect.provide(layer))
+  })
+
   it.effect("or whose overlap function does: a pause or another definition gets through", () => {
     const Func = Task.make("Func", {
       overlap: () => {
@@ -389,17 +408,23 @@ describe("a job whose trigger throws", () => {
       }
     })
     const layer = Scheduler.layer({ tasks: [Func] }).pipe(
-      Layer.provide([Func.toLayer(() => Effect.void), FiberExecutor.layer(), MemoryJobStore.layer])
+      Layer.provide([Func.toLayer(() => Effect.void), FiberExecutor.layer()]),
+      Layer.provideMerge(MemoryJobStore.layer)
     )
     return Effect.gen(function*() {
       const scheduler = yield* Scheduler.Scheduler
-      for (const id of ["a", "b"]) yield* scheduler.schedule(Func, { id, trigger: a.trigger })
+      for (const id of ["a", "b", "c"]) yield* scheduler.schedule(Func, { id, trigger: a.trigger })
       yield* scheduler.pauseNode
       yield* TestClock.adjust("11 seconds")
       const refused = yield* Effect.flip(scheduler.runNow("a"))
       assert.include(refused.message, "oops")
       assert.strictEqual((yield* scheduler.pause("a")).state, "paused")
       yield* scheduler.schedule(Func, { id: "b", trigger: a.trigger, overlap: "skip" })
+      // what came due under the trigger that it had is not lost
+      yield* scheduler.reschedule("c", Trigger.interval("1 minute"))
+      const why = yield* scheduler.explain("c", DateTime.makeUnsafe(10_000))
+      assert.include(JSON.stringify(why), `"reason":"quarantined"`)
+      assert.include(JSON.stringify(why), "oops")
       yield* scheduler.resumeNode
       yield* turns
       assert.lengthOf(yield* scheduler.runs({ job: "b" }), 1)

@@ -7,7 +7,7 @@ import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
 import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { basename, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { type Random, random } from "../simulation/random.ts"
 import { type Entry, read } from "./journal.ts"
@@ -111,11 +111,18 @@ const chaos = Effect.fnUntraced(function*(
   for (const child of children) child.kill("SIGCONT")
 })
 
-/** Asks until it is so. */
-const eventually = (what: string, isSo: Effect.Effect<boolean, unknown>) =>
+/** Asks until it is so, or says what is in the way. */
+const eventually = (
+  what: string,
+  isSo: Effect.Effect<boolean, unknown>,
+  hindrance: Effect.Effect<string, unknown> = Effect.succeed("")
+) =>
   Effect.delay(isSo, "100 millis").pipe(
     Effect.repeat({ until: (so) => so }),
-    Effect.timeoutOrElse({ duration: "60 seconds", orElse: () => Effect.die(new Error(`not ${what} after a minute`)) })
+    Effect.timeoutOrElse({
+      duration: "60 seconds",
+      orElse: () => Effect.flatMap(hindrance, (seen) => Effect.die(new Error(`not ${what} after a minute: ${seen}`)))
+    })
   )
 
 /** A store's pages, one after the other. */
@@ -213,9 +220,18 @@ export const rush = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
   // All becomes quiet. Those who live plan what is due and carry out what is left.
   writeFileSync(quiet, "")
   yield* revive(children, start)
+  const overdue = Effect.flatMap(now, (at) => Effect.map(store.due({ now: at - 2_000, limit: 20 }), ({ jobs }) => jobs))
   yield* eventually(
     "planned",
-    Effect.flatMap(now, (at) => Effect.map(store.due({ now: at - 2_000, limit: 1 }), ({ jobs }) => jobs.length === 0))
+    Effect.map(overdue, (jobs) => jobs.length === 0),
+    Effect.gen(function*() {
+      const at = yield* now
+      const due = (yield* overdue).map(({ going, job }) => `${job.id} (${at - job.nextDue!} ms ago, ${going} going)`)
+      const living = children.map((child) => `${basename(child.journal)} ${isGone(child) ? "gone" : "there"}`)
+      return `${due.join(", ")}; ${living.join(", ")}; of them ${
+        JSON.stringify(read(directory).filter((entry) => entry._tag === "told").slice(-12))
+      }`
+    })
   )
   for (const { id } of planned.slice(0, amount.recurring)) yield* scheduler.pause(id)
   yield* eventually("idle", Effect.map(store.runs({ going: true, limit: 1 }), (rows) => rows.length === 0))
