@@ -20,7 +20,7 @@
  * store is opened must not be raised for single transactions.
  *
  * A server that never hears that a client has let go of its connection keeps the locks of the transaction that was open on it: on MariaDB set
- * `idle_transaction_timeout`.
+ * the client's `idleTransactionTimeout`.
  *
  * A deadlock undoes the caller's whole transaction, and not the verb alone: the verb fails with an error that says that it may be tried
  * again, and what is tried again is the transaction. Outside of one the store does that itself.

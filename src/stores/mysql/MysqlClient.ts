@@ -55,6 +55,12 @@ export interface Options {
   readonly idleTimeout?: Duration.Input | undefined
   /** How long a server may take to answer a new connection; 10 seconds unless told. */
   readonly connectTimeout?: Duration.Input | undefined
+  /**
+   * After how long the server ends a session that has left a transaction open and says nothing, rounded up to whole seconds; never unless told. It
+   * then gives back the locks of a client that it cannot hear any more. Let it be longer than transactions of the program's own may pause. A
+   * server that has no such bound (MySQL) is not told of it.
+   */
+  readonly idleTransactionTimeout?: Duration.Input | undefined
   /** What transactions see of each other; `READ COMMITTED` unless told. */
   readonly isolation?: "READ COMMITTED" | "REPEATABLE READ" | "SERIALIZABLE" | undefined
   /** How connections are encrypted, in the words of `mysql2`. */
@@ -63,6 +69,9 @@ export interface Options {
 
 /** How long a statement may take to stop when nobody waits for it any more. */
 const stopping = "1 second"
+
+const inSeconds = (duration: Duration.Input): number =>
+  Math.ceil(Duration.toSeconds(Duration.fromInputUnsafe(duration)))
 
 /** After how long of silence a connection is asked by the network whether its other end is still there. */
 const keepAlive = Duration.seconds(15)
@@ -93,10 +102,17 @@ const mayExceed = (most: number, text: string, values: ReadonlyArray<unknown>): 
   return length * 3 + values.length * 64 > most
 }
 
+/** What a session is told when it begins. */
+interface Settings {
+  readonly isolation: string
+  /** In seconds. */
+  readonly idleTransaction: number | undefined
+}
+
 /** One connection to the server. */
 interface Session extends Connection {
   /** Makes the session such as statements assume it to be. */
-  readonly prepare: (isolation: string) => Effect.Effect<unknown, SqlError>
+  readonly prepare: (settings: Settings) => Effect.Effect<unknown, SqlError>
   readonly isBroken: () => boolean
   readonly isInTransaction: () => boolean
   /** Ready for the next one who takes it from the pool. */
@@ -212,10 +228,17 @@ const sessionOf = (connection: Mysql.Connection, config: Mysql.ConnectionOptions
     executeValues,
     executeValuesUnprepared: executeValues,
     executeStream: (text, parameters, transform) => Stream.fromIterableEffect(execute(text, parameters, transform)),
-    prepare: Effect.fnUntraced(function*(isolation) {
+    prepare: Effect.fnUntraced(function*({ idleTransaction, isolation }) {
       yield* run(`SET SESSION TRANSACTION ISOLATION LEVEL ${isolation}`, [], "raw")
-      const [[packet, mode]] = yield* run("SELECT @@SESSION.max_allowed_packet, @@SESSION.sql_mode", [], "values")
+      const [[packet, mode, version]] = yield* run(
+        "SELECT @@SESSION.max_allowed_packet, @@SESSION.sql_mode, VERSION()",
+        [],
+        "values"
+      )
       most = Number(packet)
+      if (idleTransaction !== undefined && /mariadb/i.test(String(version))) {
+        yield* run("SET SESSION idle_transaction_timeout = ?", [idleTransaction], "raw")
+      }
       const modes = String(mode).split(",")
       const known = modes.filter((mode) => mode !== "NO_BACKSLASH_ESCAPES")
       // a text could end its quotes there, and go on as a statement
@@ -266,14 +289,15 @@ export const make: (
       keepAliveInitialDelay: Duration.toMillis(keepAlive),
       ...options.ssl === undefined ? {} : { ssl: options.ssl }
     }
-    const isolation = options.isolation ?? "READ COMMITTED"
+    const { idleTransactionTimeout: idle, isolation = "READ COMMITTED" } = options
+    const idleTransaction = idle === undefined ? undefined : inSeconds(idle)
     const connect = Effect.acquireRelease(
       Effect.map(open(config), (connection) => sessionOf(connection, config)),
       (session) => Effect.sync(session.close)
     ).pipe(
       Effect.tap((session) =>
         // nobody can give up a connection that is being made, and a server may fall silent here as well
-        session.prepare(isolation).pipe(
+        session.prepare({ isolation, idleTransaction }).pipe(
           Effect.interruptible,
           Effect.timeoutOrElse({
             duration: connectTimeout,

@@ -8,6 +8,7 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import { SqlClient } from "effect/sql/SqlClient"
+import type { SqlError } from "effect/sql/SqlError"
 import * as Tracer from "effect/Tracer"
 import { isInstalled, started } from "./process.ts"
 import { client, isRunning, temporaryDatabase, url } from "./server.ts"
@@ -143,6 +144,24 @@ describe.runIf(isRunning)("MysqlClient", () => {
       yield* Effect.sleep("50 millis")
       assert.deepStrictEqual(yield* stored, [])
     }))
+
+  it.live(
+    "a transaction that is left open is ended by the server, where that is bounded",
+    () =>
+      Effect.gen(function*() {
+        const { add, connect, sql, stored } = yield* connected({ idleTransactionTimeout: "1 second" })
+        const other = yield* connect
+        const late = yield* Effect.flip(sql.withTransaction(Effect.gen(function*() {
+          yield* add(1)
+          // it waits until the row is not locked any more
+          yield* other`INSERT INTO numbers VALUES (1), (2)`
+          yield* add(3)
+        })))
+        assert.strictEqual((late as SqlError).reason._tag, "ConnectionError")
+        assert.deepStrictEqual(yield* stored, [1, 2])
+      }),
+    20_000
+  )
 
   it.live("a cut within a transaction is a ConnectionError, and what follows one too", () =>
     Effect.gen(function*() {
