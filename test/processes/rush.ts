@@ -96,7 +96,8 @@ const chaos = Effect.fnUntraced(function*(
     if (dice < 70) {
       const signal = dice < 50 ? "SIGKILL" : "SIGTERM"
       count(signal)
-      yield* Effect.forkChild(ended(signal)(child))
+      // at once: when the chaos ends before it has begun, the child would stay, and halted if it is, with the locks that it has
+      yield* Effect.forkChild(ended(signal)(child), { startImmediately: true })
       children[at] = yield* start
     } else if (dice < 90) {
       count("SIGSTOP")
