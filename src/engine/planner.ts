@@ -82,7 +82,7 @@ const planAll = Effect.fnUntraced(function*(
   const { changes, jobs, left } = decideAll(core, due, at)
   for (const { job, reason } of left) yield* leave(core, job, reason, at, foreign)
   if (changes.length === 0) return { answers: [], again: Infinity }
-  if (changes.some(({ runs }) => runs.some(({ task }) => core.served.has(task)))) prepareToClaim(core, lease)
+  if (changes.some(({ runs }) => runs.some(({ task }) => core.served.has(task)))) yield* prepareToClaim(core, lease)
   const held = changes.map((change) => heldFor(core, change))
   const answers = yield* core.store.commit({ changes, now: at })
   // A stale decision was made on a job that somebody else has decided or changed since; the next pass reads it again.
@@ -98,9 +98,12 @@ const planAll = Effect.fnUntraced(function*(
 })
 
 /** Our workers are about to claim what is planned: the lease that they need is renewed meanwhile. */
-const prepareToClaim = (core: Core, lease: Lease): void => {
-  if (!lease.holds(moment(core.clock)) && !lease.isRenewing()) core.background(lease.secure)
-}
+const prepareToClaim = (core: Core, lease: Lease): Effect.Effect<unknown> =>
+  Effect.suspend(() =>
+    lease.holds(moment(core.clock)) || lease.isRenewing()
+      ? Effect.void
+      : Effect.forkChild(lease.secure, { startImmediately: true })
+  )
 
 /** What became of decisions, and when the first of the jobs is due again; at once where somebody else was faster. */
 interface Planned {
