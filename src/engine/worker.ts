@@ -21,22 +21,38 @@ export const worker = (
   const lanes = lanesOf(core.served, name)
   const { settings, store } = core
 
+  /**
+   * Makes sure of the lease, or answers when to look again where there is nothing to claim. That comes before any slot is taken, for it may have to wait
+   * until an outage is over.
+   */
+  const prepare = Effect.gen(function*() {
+    if (lease.holds(moment(core.clock))) return undefined
+    // An idle node renews no lease only to find nothing to do. Where it is being renewed somebody expects something.
+    if (!lease.isRenewing()) {
+      wake.closeUnsafe() // before looking, or what becomes ready meanwhile is missed
+      yield* core.keepTime
+      const asked = moment(core.clock)
+      const { next } = yield* store.claim({
+        node: core.node,
+        lanes,
+        upTo: claims.upTo(asked),
+        limit: 0,
+        now: asked.at
+      })
+      if (next === null || next > asked.at) return { next }
+    }
+    yield* lease.secure
+    return undefined
+  })
+
   /** Each try asks anew: what held before an outage does not hold after it. */
   const claim = Effect.fnUntraced(function*(limit: number) {
     yield* core.keepTime
-    let asked = moment(core.clock)
+    const asked = moment(core.clock)
     const upTo = claims.upTo(asked)
-    const request = { node: core.node, lanes, upTo }
-    if (!lease.holds(asked)) {
-      // An idle node renews no lease only to find nothing to do. Where it is being renewed there is something.
-      if (!lease.isRenewing()) {
-        const { next } = yield* store.claim({ ...request, limit: 0, now: asked.at })
-        if (next === null || next > asked.at) return { asked, upTo, runs: [], next }
-      }
-      yield* lease.secure
-      asked = moment(core.clock)
-    }
-    const answer = yield* Effect.tapError(store.claim({ ...request, limit, now: asked.at }), () => lease.doubt)
+    if (!lease.holds(asked)) return { asked, upTo, runs: [], next: asked.at }
+    const request = { node: core.node, lanes, upTo, limit, now: asked.at }
+    const answer = yield* Effect.tapError(store.claim(request), () => lease.doubt)
     return { asked, upTo, ...answer }
   })
 
@@ -63,11 +79,13 @@ export const worker = (
     Effect.gen(function*() {
       while (true) {
         yield* restore(Effect.andThen(core.gate.await, core.settler.flowing))
+        const idle = yield* restore(core.outage.observe(prepare))
+        if (idle !== undefined) return idle.next
         const slots = yield* restore(executor.take(settings.claimBatch))
         let free = slots
         const release = Effect.suspend(() => free === 0 ? Effect.void : executor.release(free))
         // The scheduler may have been paused, or the store lost, while this waited for a slot.
-        if (core.gate.isOpen() && core.settler.isFlowing()) {
+        if (core.gate.isOpen() && core.settler.isFlowing() && lease.holds(moment(core.clock))) {
           return yield* Effect.ensuring(fill(slots, restore, (n) => free -= n), release)
         }
         yield* release

@@ -52,13 +52,29 @@ export const custom: Kind<CustomSpec> = {
 
   compile({ name, parameters }, _member, names) {
     const definition = names.kind(name)
-    const { count, next, previous } = definition.occurrences(decodeParameters(definition, parameters))
+    const { count, next, previous } = occurrencesOf(definition, parameters)
     return {
       next,
       previous,
       count: count ?? (() => undefined),
       canFire: (from, to) => from <= to // nobody but the kind could tell
     }
+  }
+}
+
+/** A kind that throws here refuses its parameters. */
+const occurrencesOf = (definition: Definition, parameters: Schema.Json): CustomOccurrences => {
+  const decoded = decodeParameters(definition, parameters)
+  try {
+    return definition.occurrences(decoded)
+  } catch (error) {
+    if (error instanceof TriggerError) throw error
+    throw new TriggerError({
+      reason: "spec",
+      field: definition.name,
+      value: show(parameters),
+      expected: `parameters that its kind takes (it threw: ${error instanceof Error ? error.message : String(error)})`
+    })
   }
 }
 

@@ -1,8 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Scope } from "effect"
+import { Deferred, Effect, Exit, Scope } from "effect"
+import { Trigger } from "effect-scheduler"
 import { TestClock } from "effect/testing"
 import { link, shared, times } from "../support/cluster.ts"
-import { start, withVerbs, Work, world } from "../support/world.ts"
+import { start, turns, withVerbs, Work, world } from "../support/world.ts"
 
 describe("leases", () => {
   it.effect("a node that is cut off loses its run after one lease; its late outcome is refused; it ends what was taken", () =>
@@ -125,5 +126,34 @@ describe("leases", () => {
       yield* TestClock.adjust("10 minutes")
       assert.strictEqual(beats, then)
       yield* a.close
+    }))
+
+  it.effect("is not renewed any more by a node that has left, whatever was on its way", () =>
+    Effect.gen(function*() {
+      const verbs: Array<string> = []
+      const closing = yield* Deferred.make<void>()
+      let isOnItsWay = false
+      const store = withVerbs(yield* shared, ({ beat, commit, leave }) => ({
+        // whoever stops waiting for it does not take it back
+        beat: (node) =>
+          Effect.uninterruptible(Effect.gen(function*() {
+            if (isOnItsWay) {
+              yield* Deferred.await(closing)
+              yield* turns
+            }
+            verbs.push("beat")
+            return yield* beat(node)
+          })),
+        commit: (request) => isOnItsWay ? Effect.never : commit(request),
+        leave: (request) => (verbs.push("leave"), leave(request))
+      }))
+      const a = yield* start(store, world(), times)
+      yield* a.scheduler.schedule(Work, { id: "a", payload: { name: "a" }, trigger: Trigger.interval("1 minute") })
+      isOnItsWay = true
+      yield* TestClock.adjust("1 minute")
+      yield* Deferred.succeed(closing, undefined)
+      yield* a.close
+      yield* turns
+      assert.deepStrictEqual(verbs, ["beat", "leave"])
     }))
 })

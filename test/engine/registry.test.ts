@@ -104,6 +104,46 @@ describe("custom kinds of triggers", () => {
   })
 })
 
+describe("a kind that takes parameters no longer", () => {
+  const kind = (takes: boolean) =>
+    Trigger.custom("test/picky", {
+      parameters: Schema.Struct({}),
+      occurrences: () => {
+        if (!takes) throw new Error("no longer")
+        return {
+          next: (after, anchor) => after < anchor + 10_000 ? anchor + 10_000 : undefined,
+          previous: () => undefined
+        }
+      }
+    })
+
+  it.effect("leaves its jobs to be shown, paused, given another trigger and removed", () =>
+    Effect.gen(function*() {
+      const store = yield* MemoryJobStore.make()
+      const before = kind(true)
+      const old = yield* Effect.provide(start(store, world()), Trigger.layerRegistry({ kinds: [before] }))
+      for (const id of ["a", "b", "c"]) {
+        yield* old.scheduler.schedule(Work, { id, payload: { name: id }, trigger: before.make({}) })
+      }
+      yield* old.close
+      const registry = Trigger.layerRegistry({ kinds: [kind(false)] })
+      const { close, scheduler } = yield* Effect.provide(start(store, world(), { paused: true }), registry)
+      yield* TestClock.adjust("11 seconds")
+      assert.include((yield* scheduler.get("a")).problem, "no longer")
+      yield* scheduler.pause("a")
+      assert.strictEqual((yield* store.jobs({ ids: ["a"], limit: 1 }))[0]?.state, "paused")
+      yield* scheduler.reschedule("b", Trigger.interval("1 minute"))
+      const [verdict] = yield* store.verdicts({ job: "b", limit: 10 })
+      assert.deepStrictEqual([verdict?.to, verdict?.reason], [11_000, "quarantined"])
+      yield* scheduler.remove("c")
+      assert.deepStrictEqual((yield* scheduler.list()).map(({ id, state }) => `${id} ${state}`), [
+        "a quarantined",
+        "b active"
+      ])
+      yield* close
+    }))
+})
+
 describe("shared calendars", () => {
   it.effect("a restart with an edited calendar plans the jobs that name it anew", () =>
     Effect.gen(function*() {

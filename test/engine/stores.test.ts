@@ -417,4 +417,63 @@ describe("a store that does not answer", () => {
       assert.deepStrictEqual([most, w.log.length], [1, 9])
     }).pipe(Effect.provide(live))
   })
+
+  /** Whether a verb fails from the moment on at which an outage begins, in the middle of a renewal of the lease. */
+  const falls: Record<string, (verb: "beat" | "commit" | "other") => Effect.Effect<boolean>> = {
+    "when a plan was committed and the lease is not renewed": (verb) => Effect.succeed(verb !== "commit"),
+    "when neither comes through": () => Effect.succeed(true),
+    "when a renewal fails only after a while": (verb) =>
+      verb === "beat" ? Effect.as(Effect.sleep("2 seconds"), true) : Effect.succeed(false)
+  }
+  for (const [how, fails] of Object.entries(falls)) {
+    it.effect(`nor while its lease is not renewed, ${how}`, () => {
+      const w = world()
+      let hasFallen = false
+      const failing = <A>(verb: "beat" | "commit" | "other", call: Effect.Effect<A, SchedulerError.StoreError>) =>
+        Effect.flatMap(Effect.suspend(() => hasFallen ? fails(verb) : Effect.succeed(false)), (fails) =>
+          fails
+            ? Effect.fail(new SchedulerError.StoreError({ verb: "any", retryable: true, message: "away" }))
+            : call)
+      const flaky = Layer.effect(
+        JobStore.JobStore,
+        Effect.map(MemoryJobStore.make(), (store) =>
+          withVerbs(
+            { ...store, capabilities: { ...store.capabilities, shared: true } },
+            ({ beat, claim, commit, due, settle }) => ({
+              beat: (node) => failing("beat", beat(node)),
+              claim: (request) => failing("other", claim(request)),
+              commit: (request) => failing("commit", commit(request)),
+              due: (request) => failing("other", due(request)),
+              settle: (request) => failing("other", settle(request))
+            })
+          ))
+      )
+      const live = Scheduler.layer({ tasks: [Work], stores: { flaky } }).pipe(
+        Layer.provide([handlers(w), FiberExecutor.layer({ concurrency: 1 }), memory])
+      )
+      return Effect.gen(function*() {
+        const scheduler = yield* Scheduler.Scheduler
+        const flaky = yield* scheduler.store("flaky")
+        yield* flaky.schedule(Work, { ...a, trigger: Trigger.interval("1 minute") })
+        yield* TestClock.adjust("59 seconds")
+        yield* Effect.forkChild(Effect.sync(() => hasFallen = true).pipe(Effect.delay("999 millis")), {
+          startImmediately: true
+        })
+        yield* TestClock.adjust("1 second")
+        // somebody else's run is hinted at meanwhile
+        yield* Effect.exit(flaky.enqueue(Work, run("x", "flaky")))
+        yield* TestClock.adjust("3 seconds")
+        yield* scheduler.enqueue(Work, run("y", "default"))
+        yield* turns
+        assert.include(w.log, "y 1 @63000")
+        yield* TestClock.adjust("30 seconds")
+        yield* scheduler.enqueue(Work, run("z", "default"))
+        yield* turns
+        assert.deepStrictEqual(w.log, ["y 1 @63000", "z 1 @93000"])
+        hasFallen = false
+        yield* TestClock.adjust("10 seconds")
+        assert.sameMembers((yield* flaky.runs()).map(({ outcome }) => outcome), ["succeeded", "succeeded"])
+      }).pipe(Effect.provide(live))
+    })
+  }
 })

@@ -69,6 +69,17 @@ describe("a kind of one's own", () => {
 
   it("refuses parameters that do not fit", () => {
     assert.throws(() => Grid.make({ seconds: 0 }), Trigger.TriggerError)
+    const Picky = Trigger.custom("test/picky", {
+      parameters: Schema.Struct({ n: Schema.Int }),
+      occurrences: ({ n }) => {
+        throw new Error(`not ${n}`)
+      }
+    })
+    assert.throws(
+      () => Picky.make({ n: 7 }),
+      Trigger.TriggerError,
+      `test/picky: got {"n":7}, expected parameters that its kind takes (it threw: not 7)`
+    )
   })
 
   it.effect("passes through the codec where nobody knows it, but has no instants there", () =>

@@ -56,8 +56,8 @@ export interface Options {
   /** How long a server may take to answer a new connection; 10 seconds unless told. */
   readonly connectTimeout?: Duration.Input | undefined
   /**
-   * After how long the server ends a session that has left a transaction open and says nothing, rounded up to whole seconds; never unless told. It
-   * then gives back the locks of a client that it cannot hear any more. Let it be longer than transactions of the program's own may pause. A
+   * After how long the server ends a session that has left a transaction open and says nothing, rounded up to whole seconds and more than nothing;
+   * never unless told. It then gives back the locks of a client that it cannot hear any more. Let it be longer than transactions of the program's own may pause. A
    * server that has no such bound (MySQL) is not told of it.
    */
   readonly idleTransactionTimeout?: Duration.Input | undefined
@@ -69,9 +69,6 @@ export interface Options {
 
 /** How long a statement may take to stop when nobody waits for it any more. */
 const stopping = "1 second"
-
-const inSeconds = (duration: Duration.Input): number =>
-  Math.ceil(Duration.toSeconds(Duration.fromInputUnsafe(duration)))
 
 /** After how long of silence a connection is asked by the network whether its other end is still there. */
 const keepAlive = Duration.seconds(15)
@@ -262,6 +259,15 @@ const sessionOf = (connection: Mysql.Connection, config: Mysql.ConnectionOptions
   }
 }
 
+/** In whole seconds; `undefined`: never. */
+const secondsOf = (idle: Duration.Input = Duration.infinity): Effect.Effect<number | undefined, SqlError> => {
+  const duration = Duration.fromInputUnsafe(idle)
+  if (!Duration.isFinite(duration)) return Effect.undefined
+  if (Duration.toMillis(duration) > 0) return Effect.succeed(Math.ceil(Duration.toSeconds(duration)))
+  const message = `idleTransactionTimeout: got ${Duration.format(duration)}, expected more than nothing`
+  return Effect.fail(new SqlError({ reason: new UnknownError({ cause: undefined, message, operation: "connect" }) }))
+}
+
 const parse = (text: string): Effect.Effect<URL, SqlError> =>
   Effect.mapError(
     Effect.fromResult(Address.parse(text, ["mysql:", "mariadb:"], "mysql://user:password@localhost:3306/app")),
@@ -289,8 +295,8 @@ export const make: (
       keepAliveInitialDelay: Duration.toMillis(keepAlive),
       ...options.ssl === undefined ? {} : { ssl: options.ssl }
     }
-    const { idleTransactionTimeout: idle, isolation = "READ COMMITTED" } = options
-    const idleTransaction = idle === undefined ? undefined : inSeconds(idle)
+    const { isolation = "READ COMMITTED" } = options
+    const idleTransaction = yield* secondsOf(options.idleTransactionTimeout)
     const connect = Effect.acquireRelease(
       Effect.map(open(config), (connection) => sessionOf(connection, config)),
       (session) => Effect.sync(session.close)

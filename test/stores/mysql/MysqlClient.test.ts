@@ -163,6 +163,14 @@ describe.runIf(isRunning)("MysqlClient", () => {
     20_000
   )
 
+  it.live("such a bound may be none, and must not be nothing", () =>
+    Effect.gen(function*() {
+      const { stored } = yield* connected({ idleTransactionTimeout: Infinity })
+      assert.deepStrictEqual(yield* stored, [])
+      const refused = yield* Effect.flip(connected({ idleTransactionTimeout: 0 }))
+      assert.strictEqual((refused as SqlError).message, "idleTransactionTimeout: got 0, expected more than nothing")
+    }))
+
   it.live("a cut within a transaction is a ConnectionError, and what follows one too", () =>
     Effect.gen(function*() {
       const { add, connect, sql, stored } = yield* connected()
