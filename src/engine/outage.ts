@@ -5,6 +5,7 @@
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Latch from "effect/Latch"
 import * as Metric from "effect/Metric"
 import * as Schedule from "effect/Schedule"
 import type { StoreError } from "../SchedulerError.ts"
@@ -20,6 +21,8 @@ export interface Outage {
   readonly insist: <A, R>(effect: Effect.Effect<A, StoreError, R>) => Effect.Effect<A, never, R>
   /** Whether the last call went unanswered. */
   readonly down: () => boolean
+  /** Returns while the last call went unanswered; else waits for one. */
+  readonly awaitDown: Effect.Effect<void>
   /** The instant since which the store has answered without a break. */
   readonly healthySince: () => number
 }
@@ -32,6 +35,7 @@ export const make = (store: string, events: StoreEvents, startedAt: number): Out
   const isDown = storeDown(store)
   const outages = storeOutages(store)
   let downSince: number | undefined
+  const away = Latch.makeUnsafe(false)
   /**
    * Grows when the store goes and when it comes back. Only a call that was begun since tells anything: the answer to one from before the
    * outage may come late, and one begun in it may fail when the store is back.
@@ -42,6 +46,7 @@ export const make = (store: string, events: StoreEvents, startedAt: number): Out
     Effect.flatMap(Clock.currentTimeMillis, (now) => {
       if (downSince !== undefined) return Effect.void
       downSince = now
+      away.openUnsafe()
       period++
       events.publish(now, { _tag: "StoreUnavailable", message: error.message })
       return Effect.all([
@@ -55,6 +60,7 @@ export const make = (store: string, events: StoreEvents, startedAt: number): Out
     return Effect.flatMap(Clock.currentTimeMillis, (now) => {
       const downMillis = now - (downSince ?? now)
       downSince = undefined
+      away.closeUnsafe()
       period++
       healthySince = now
       events.publish(now, { _tag: "StoreRecovered", downMillis })
@@ -76,6 +82,7 @@ export const make = (store: string, events: StoreEvents, startedAt: number): Out
   const insist: Outage["insist"] = (effect) => Effect.orDie(Effect.retry(effect, backoff))
   return {
     down: () => downSince !== undefined,
+    awaitDown: away.await,
     healthySince: () => healthySince,
     observe,
     insist,

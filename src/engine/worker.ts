@@ -22,8 +22,8 @@ export const worker = (
   const { settings, store } = core
 
   /**
-   * Makes sure of the lease, or answers when to look again where there is nothing to claim. That comes before any slot is taken, for it may have to wait
-   * until an outage is over.
+   * Makes sure of the lease, or answers when to look again where there is nothing to claim. That comes before any slot is taken, for it waits until an
+   * outage is over.
    */
   const prepare = Effect.gen(function*() {
     if (lease.holds(moment(core.clock))) return undefined
@@ -44,6 +44,13 @@ export const worker = (
     yield* lease.secure
     return undefined
   })
+
+  /** Makes sure of it once more, after a slot was waited for; or finds that the store does not answer. */
+  const stillHolds = Effect.suspend(() =>
+    lease.holds(moment(core.clock))
+      ? Effect.succeed(true)
+      : Effect.raceFirst(Effect.as(lease.secure, true), Effect.as(core.outage.awaitDown, false))
+  )
 
   /** Each try asks anew: what held before an outage does not hold after it. */
   const claim = Effect.fnUntraced(function*(limit: number) {
@@ -84,11 +91,16 @@ export const worker = (
         const slots = yield* restore(executor.take(settings.claimBatch))
         let free = slots
         const release = Effect.suspend(() => free === 0 ? Effect.void : executor.release(free))
-        // The scheduler may have been paused, or the store lost, while this waited for a slot.
-        if (core.gate.isOpen() && core.settler.isFlowing() && lease.holds(moment(core.clock))) {
-          return yield* Effect.ensuring(fill(slots, restore, (n) => free -= n), release)
-        }
-        yield* release
+        const filled = yield* Effect.ensuring(
+          Effect.gen(function*() {
+            const isLeased = yield* restore(stillHolds)
+            // The scheduler may have been paused, or the store lost, while this waited for a slot.
+            if (!isLeased || !core.gate.isOpen() || !core.settler.isFlowing()) return undefined
+            return { next: yield* fill(slots, restore, (n) => free -= n) }
+          }),
+          release
+        )
+        if (filled !== undefined) return filled.next
       }
     })
   )

@@ -418,6 +418,35 @@ describe("a store that does not answer", () => {
     }).pipe(Effect.provide(live))
   })
 
+  it.effect("one that answers gets its turn, although its lease is over whenever it gets a slot", () => {
+    const w = world()
+    w.behave = ({ name }) => Effect.as(Effect.sleep(name === "x" ? 0 : "10 seconds"), "done")
+    /** Others take meanwhile what is given back. */
+    const journey = Effect.repeat(Effect.yieldNow, { times: 5 })
+    const remote = (shared: boolean) =>
+      Layer.effect(
+        JobStore.JobStore,
+        Effect.map(MemoryJobStore.make(), (store) =>
+          withVerbs({ ...store, capabilities: { ...store.capabilities, shared } }, ({ beat, claim }) => ({
+            beat: (node) =>
+              Effect.andThen(journey, beat(node)),
+            claim: (request) => Effect.andThen(journey, claim(request))
+          })))
+      )
+    const live = Scheduler.layer({ tasks: [Work], stores: { other: remote(true) } }).pipe(
+      Layer.provide([handlers(w), FiberExecutor.layer({ concurrency: 1 }), remote(false)])
+    )
+    return Effect.gen(function*() {
+      const scheduler = yield* Scheduler.Scheduler
+      yield* scheduler.enqueueAll(Work, ["a", "b", "c", "d"].map((name) => ({ id: name, payload: { name } })))
+      yield* turns
+      yield* scheduler.enqueue(Work, run("x", "other"))
+      yield* turns
+      for (let i = 0; i < 5; i++) yield* Effect.andThen(TestClock.adjust("5 seconds"), turns)
+      assert.deepStrictEqual(w.log.map((line) => line.split(" ")[0]), ["a", "b", "x", "c"])
+    }).pipe(Effect.provide(live))
+  })
+
   /** Whether a verb fails from the moment on at which an outage begins, in the middle of a renewal of the lease. */
   const falls: Record<string, (verb: "beat" | "commit" | "other") => Effect.Effect<boolean>> = {
     "when a plan was committed and the lease is not renewed": (verb) => Effect.succeed(verb !== "commit"),
