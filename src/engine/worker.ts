@@ -86,8 +86,8 @@ export const worker = (
     Effect.gen(function*() {
       while (true) {
         yield* restore(Effect.andThen(core.gate.await, core.settler.flowing))
-        const idle = yield* restore(core.outage.observe(prepare))
-        if (idle !== undefined) return idle.next
+        const nothing = yield* restore(core.outage.observe(prepare))
+        if (nothing !== undefined) return nothing.next
         const slots = yield* restore(executor.take(settings.claimBatch))
         let free = slots
         const release = Effect.suspend(() => free === 0 ? Effect.void : executor.release(free))

@@ -30,6 +30,7 @@ export interface CustomSpec {
 export interface Definition<Parameters = any> {
   readonly name: string
   readonly parameters: Schema.Codec<Parameters, any>
+  /** What it throws refuses the parameters, with a `TriggerError` that says so. */
   readonly occurrences: (parameters: Parameters) => CustomOccurrences
   readonly describe?: ((parameters: Parameters) => string) | undefined
 }

@@ -56,9 +56,9 @@ export interface Options {
   /** How long a server may take to answer a new connection; 10 seconds unless told. */
   readonly connectTimeout?: Duration.Input | undefined
   /**
-   * After how long the server ends a session that has left a transaction open and says nothing, rounded up to whole seconds and more than nothing;
-   * never unless told. It then gives back the locks of a client that it cannot hear any more. Let it be longer than transactions of the program's own may pause. A
-   * server that has no such bound (MySQL) is not told of it.
+   * After how long the server ends a session that has left a transaction open and says nothing, rounded up to whole seconds; never unless told, and
+   * nothing is refused. It then gives back the locks of a client that it cannot hear any more. Let it be longer than transactions of the program's own
+   * may pause. A server that has no such bound (MySQL) is not told of it.
    */
   readonly idleTransactionTimeout?: Duration.Input | undefined
   /** What transactions see of each other; `READ COMMITTED` unless told. */
